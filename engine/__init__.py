@@ -1,0 +1,1 @@
+"""What happens and when: the simulation core, its latency models, workloads and measures."""

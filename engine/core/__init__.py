@@ -1,0 +1,1 @@
+"""The simulation: no clock, no I/O, integer time."""
