@@ -105,9 +105,12 @@ class StepCost:
             self.compute_ps.shape == self.memory_ps.shape and self.compute_ps.ndim == 1,
             f"cost tables must be vectors of one length, got {self.compute_ps.shape} and {self.memory_ps.shape}",
         )
-        _require(bool((self.compute_ps >= 1).all() and (self.memory_ps >= 1).all()), "cost table entries must be >= 1 ps")
         _require(
-            min(self.prefill_pair_ps, self.decode_unit_ps, self.kv_unit_ps) >= 0, "cost coefficients must not be negative"
+            bool((self.compute_ps >= 1).all() and (self.memory_ps >= 1).all()), "cost table entries must be >= 1 ps"
+        )
+        _require(
+            min(self.prefill_pair_ps, self.decode_unit_ps, self.kv_unit_ps) >= 0,
+            "cost coefficients must not be negative",
         )
 
 
@@ -321,7 +324,10 @@ class Workload:
 def _check_sessions(w: Workload) -> None:
     n, first = w.num_sessions, w.session_first_request
     _require(n >= 1, "a workload needs at least one session")
-    _require(len(first) == n + 1 and first[0] == 0 and first[-1] == w.num_requests, "session_first_request must cover all requests")
+    _require(
+        len(first) == n + 1 and first[0] == 0 and first[-1] == w.num_requests,
+        "session_first_request must cover all requests",
+    )
     _require(bool((np.diff(first) >= 1).all()), "every session needs at least one request")
     roots = w.session_parent_request < 0
     num_roots = int(roots.sum())

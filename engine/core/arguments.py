@@ -1,0 +1,146 @@
+"""The kernel's records in the form that it wants: arrays for machine code, objects for the interpreter.
+
+The interpreter is several times faster on slotted objects and memory views than on arrays. This is the only module
+that knows both forms.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import MAX_PS
+from .kernel import state
+from .layout import Memory
+
+__all__ = ["ArrayForm", "Form", "ObjectForm"]
+
+Int64 = NDArray[np.int64]
+
+_RECORDS = ("pools", "servers", "sessions", "entries", "nodes", "heap")
+_COLUMNS = ("rows", "cost", "starts", "faults", "warm")
+
+
+class Form(Protocol):
+    """What the facade asks of either form."""
+
+    def handle(self) -> Any:
+        """The kernel's first argument; ask again after `set_column` and `make_room`."""
+
+    def get(self, name: str) -> int:
+        """A field of the `Global` record."""
+
+    def put(self, name: str, value: int) -> None:
+        """Set a field of the `Global` record."""
+
+    def put_session(self, session: int, name: str, value: int) -> None:
+        """Set a field of a session."""
+
+    def set_column(self, name: str, values: Int64) -> None:
+        """Replace an integer column."""
+
+    def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
+        """Let events and journal grow until there is room for that many more.
+
+        Returns:
+            the number of events, and of journal items, up to which so much room is left.
+        """
+
+    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
+        """The first `size` records of an array as tuples of their fields."""
+
+
+class ArrayForm:
+    """Arrays; the `Global` record holds their addresses."""
+
+    def __init__(self, memory: Memory, faults: Int64, margin: int, journal_margin: int) -> None:
+        self._state = memory.state
+        self._arrays: dict[str, NDArray[Any]] = {}
+        for name in _RECORDS:
+            self._keep(name, getattr(memory, name))
+        for name, column in (("faults", faults), *((n, getattr(memory, n)) for n in _COLUMNS if n != "faults")):
+            self._keep(name, column)
+        self._keep("events", np.zeros(margin + 1024, state.dtype_of(state.Event)))
+        self._keep("journal", np.zeros(2 * journal_margin + 1, state.dtype_of(state.LogItem)))
+
+    def _keep(self, name: str, array: NDArray[Any]) -> None:
+        self._arrays[name] = np.ascontiguousarray(array)
+        self._state[name] = self._arrays[name].ctypes.data
+
+    def handle(self) -> int:
+        return int(self._state.ctypes.data)
+
+    def get(self, name: str) -> int:
+        return int(self._state[name][0])
+
+    def put(self, name: str, value: int) -> None:
+        self._state[name] = value
+
+    def put_session(self, session: int, name: str, value: int) -> None:
+        self._arrays["sessions"][name][session] = value
+
+    def set_column(self, name: str, values: Int64) -> None:
+        self._keep(name, values)
+
+    def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
+        for name, used, room in (("events", "num_events", margin), ("journal", "log_size", journal_margin)):
+            while self.get(used) > len(self._arrays[name]) - room:
+                self._keep(name, np.concatenate([self._arrays[name], np.zeros_like(self._arrays[name])]))
+        return len(self._arrays["events"]) - margin, len(self._arrays["journal"]) - journal_margin
+
+    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
+        return list(self._arrays[name][:size].tolist())
+
+
+class ObjectForm:
+    """Lists of slotted objects, and memory views of integer columns."""
+
+    def __init__(self, memory: Memory, faults: Int64) -> None:
+        values = dict(zip(memory.state.dtype.names or (), memory.state.tolist()[0], strict=True))
+        for name in _RECORDS:
+            rows = getattr(memory, name)
+            values[name] = state.objects_of(_class_of(name), rows)
+        values |= {"events": [], "journal": [], "warm": bytearray(memory.warm.tobytes())}
+        values |= {name: memoryview(getattr(memory, name)) for name in ("rows", "cost", "starts")}
+        values["faults"] = memoryview(faults)
+        self._state = state.Global(**values)
+
+    def handle(self) -> state.Global:
+        return self._state
+
+    def get(self, name: str) -> int:
+        return int(getattr(self._state, name))
+
+    def put(self, name: str, value: int) -> None:
+        setattr(self._state, name, value)
+
+    def put_session(self, session: int, name: str, value: int) -> None:
+        setattr(self._state.sessions[session], name, value)
+
+    def set_column(self, name: str, values: Int64) -> None:
+        setattr(self._state, name, memoryview(values))
+
+    def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
+        journal = self._state.journal
+        if self._state.log_size > len(journal) - journal_margin:
+            journal += [state.LogItem(0, 0, 0, 0, 0, 0, 0) for _ in range(2 * journal_margin)]
+        return MAX_PS, len(journal) - journal_margin
+
+    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
+        names = state.dtype_of(_class_of(name)).names or ()
+        return [tuple(getattr(item, n) for n in names) for item in getattr(self._state, name)[:size]]
+
+
+def _class_of(name: str) -> type:
+    """The record class of the items of an array of the `Global` record."""
+    return {
+        "pools": state.Pool,
+        "servers": state.Server,
+        "sessions": state.Session,
+        "entries": state.Entry,
+        "nodes": state.Node,
+        "heap": state.HeapItem,
+        "journal": state.LogItem,
+    }[name]

@@ -1,0 +1,249 @@
+"""The facade of the core: build a run, move its time, change it while it runs, read its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arguments import ArrayForm, Form, ObjectForm
+from .config import MAX_PS, Fault, FaultKind, Pipeline, Pool, StepCost, Workload
+from .execution import load_kernel, plan_execution
+from .kernel import codes, state
+from .layout import cost_table, fault_table, lay_out, server_names
+from .results import Results, ServerCounters, results_of
+from .tokens import token_times
+
+__all__ = ["Engine", "simulate"]
+
+#: Events between two looks at the outside (progress, interrupts): tens of milliseconds of machine code, or a second
+#: of the interpreter.
+_SLICE = {True: 1 << 18, False: 1 << 15}
+
+Progress = Callable[[int, int], None]
+
+
+class Engine:
+    """One pipeline working on one workload.
+
+    Engines share no state: several run in one process, in any order of calls. Time moves in `run_until` and `run`
+    alone. What is asked for from outside (`cancel`, `inject`, `set_step_cost`) has a time of its own, which must lie
+    after the time the engine has reached.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        workload: Workload,
+        faults: Sequence[Fault] = (),
+        *,
+        seed: int = 0,
+        compiled: bool | None = None,
+        keep_journal: bool = False,
+        can_fail: bool = False,
+    ) -> None:
+        """Lay the run out; nothing happens yet.
+
+        Args:
+            seed: of the draws for throttling and handoff loss.
+            compiled: machine code or interpreter; None chooses (`execution.plan_execution`).
+            keep_journal: keep what `token_times` needs, about 56 bytes per segment and request.
+            can_fail: whether `inject` may be used, even if there are no `faults`.
+
+        Raises:
+            ValueError: a fault has a target that the pipeline does not have, or an impossible time or value.
+        """
+        for fault in faults:
+            _check_fault(fault, pipeline)
+        self.pipeline = pipeline
+        self.workload = workload
+        self.compiled = plan_execution(workload.num_requests, compiled).compiled
+        self._can_fail = can_fail or bool(faults)
+        self._faults = [(f.at_ps, int(f.kind), f.target, f.value) for f in faults]
+        memory = lay_out(pipeline, workload, seed, can_fail=self._can_fail)
+        self._columns = int(memory.state["columns"][0])
+        self._rows = memory.rows
+        self._cost = memory.cost
+        self._margin = 64 + 2 * workload.num_sessions + len(faults)
+        self._journal_margin = 64 + 2 * workload.num_sessions + 2 * len(memory.servers) if keep_journal else 0
+        self._kernel = load_kernel(self.compiled)
+        fault_rows = fault_table(self._faults)
+        self._form: Form
+        if self.compiled:
+            self._form = ArrayForm(memory, fault_rows, self._margin, self._journal_margin)
+        else:
+            self._form = ObjectForm(memory, fault_rows)
+        self._form.put("log_limit", int(keep_journal))
+        for i, fault in enumerate(faults):
+            self._push(fault.at_ps, codes.FAULT, i)
+        first_arrival = int(memory.starts[0]) + pipeline.network_ps
+        self._form.put_session(0, "arrive_at", first_arrival)
+        self._push(first_arrival, codes.ARRIVE, 0)
+
+    @property
+    def now_ps(self) -> int:
+        """Time of the event handled last."""
+        return self._form.get("now")
+
+    @property
+    def num_events(self) -> int:
+        """Events handled so far."""
+        return self._form.get("events_handled")
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Run to the end of the workload. `progress` is called with (requests ended, requests) now and then."""
+        self.run_until(MAX_PS, progress)
+
+    def run_until(self, until_ps: int, progress: Progress | None = None) -> bool:
+        """Handle everything up to and including `until_ps`.
+
+        Returns:
+            Whether nothing is left to happen at all.
+        """
+        while True:
+            room, journal_room = self._form.make_room(self._margin, self._journal_margin)
+            answer = self._kernel.advance(self._form.handle(), until_ps, _SLICE[self.compiled], room, journal_room)
+            is_over = bool(answer == codes.DONE)
+            if progress is not None:
+                progress(self._num_ended(), self.workload.num_requests)
+            if is_over or answer == codes.REACHED:
+                return is_over
+
+    def _num_ended(self) -> int:
+        packed = self._rows.reshape(-1, self._columns)[:, codes.PACKED]
+        return int(np.count_nonzero(packed & 15))
+
+    def _push(self, at_ps: int, kind: int, ident: int) -> None:
+        if self.num_events and at_ps <= self.now_ps:
+            raise ValueError(f"the time {at_ps} ps has passed: the engine is at {self.now_ps} ps")
+        self._form.make_room(self._margin, self._journal_margin)
+        self._kernel.push(self._form.handle(), at_ps, kind, ident)
+
+    def cancel(self, session: int, at_ps: int) -> None:
+        """The user of `session` hangs up: its present request, if it has one at `at_ps` (server time), ends there.
+
+        Raises:
+            ValueError: the time has passed, or there is no such session.
+        """
+        if not 0 <= session < self.workload.num_sessions:
+            raise ValueError(f"session must be in 0..{self.workload.num_sessions - 1}, got {session}")
+        self._push(at_ps, codes.CANCEL, 2 * session + 1)
+
+    def inject(self, fault: Fault) -> None:
+        """Add a fault while the engine runs.
+
+        Raises:
+            ValueError: its time has passed, its target or value is impossible, or the engine was built without
+                `can_fail`.
+        """
+        if not self._can_fail:
+            raise ValueError("this engine was built without faults: build it with can_fail=True")
+        _check_fault(fault, self.pipeline)
+        self._add_fault(fault.at_ps, int(fault.kind), fault.target, fault.value)
+
+    def set_step_cost(self, server: int, cost: StepCost, at_ps: int) -> None:
+        """Let server number `server` have other step times from its first begin at or after `at_ps`.
+
+        Raises:
+            ValueError: no such server, tables too short for its pool, or the time has passed.
+        """
+        pool = _pool_of(self.pipeline, server)
+        if len(cost.compute_ps) < len(pool.cost.compute_ps):
+            raise ValueError(f"cost tables need {len(pool.cost.compute_ps)} entries, got {len(cost.compute_ps)}")
+        start = len(self._cost) + 3
+        self._cost = np.concatenate([self._cost, cost_table(cost)])
+        self._form.set_column("cost", self._cost)
+        self._add_fault(at_ps, codes.STEP_COST, server, start)
+
+    def _add_fault(self, at_ps: int, kind: int, target: int, value: int) -> None:
+        self._push(at_ps, codes.FAULT, len(self._faults))
+        self._faults.append((at_ps, kind, target, value))
+        self._form.set_column("faults", fault_table(self._faults))
+
+    def results(self) -> Results:
+        """Results up to the time reached; the engine may run on, and does not change them."""
+        rows = self._rows.reshape(-1, self._columns)
+        is_over = self._num_ended() == len(rows)
+        return results_of(rows if is_over else rows.copy(), self.pipeline.network_ps, self._counters(), self.num_events)
+
+    def _counters(self) -> tuple[ServerCounters, ...]:
+        fields = state.dtype_of(state.Server).names or ()
+        counters = []
+        for name, row in zip(server_names(self.pipeline), self._form.records("servers"), strict=True):
+            server = dict(zip(fields, row, strict=True))
+            counters.append(
+                ServerCounters(
+                    name=name,
+                    busy_ps=server["busy_ps"],
+                    iterations=server["iterations"],
+                    segments=server["segments"],
+                    sequence_steps=server["sequence_steps"],
+                    prefill_tokens=server["prefill_tokens"],
+                    hit_tokens=server["hit_tokens"],
+                    preemptions=server["preemptions"],
+                    evictions=server["evictions"],
+                    capacity_units=server["capacity"],
+                    peak_used_units=server["peak_used"],
+                    peak_seqs=server["peak_seqs"],
+                    transferred_units=server["transferred"],
+                )
+            )
+        return tuple(counters)
+
+    def token_times(self) -> list[NDArray[np.int64]]:
+        """Per request, the time at which each of its tokens was given at the server, [emitted_tokens] ps.
+
+        Raises:
+            ValueError: no journal was kept.
+        """
+        if not self._journal_margin:
+            raise ValueError("token times need an engine with keep_journal=True")
+        journal = self._form.records("journal", self._form.get("log_size"))
+        return token_times(journal, self.pipeline, self.results())
+
+
+def simulate(
+    pipeline: Pipeline,
+    workload: Workload,
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+    compiled: bool | None = None,
+    until_ps: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Run a workload on a pipeline, to its end or to `until_ps`. See `Engine` for the arguments and errors."""
+    engine = Engine(pipeline, workload, faults, seed=seed, compiled=compiled)
+    engine.run_until(MAX_PS if until_ps is None else until_ps, progress)
+    return engine.results()
+
+
+def _pool_of(pipeline: Pipeline, server: int) -> Pool:
+    left = server
+    for pool in (pipeline.entry, pipeline.decode, pipeline.fallback):
+        if pool is not None:
+            if 0 <= left < pool.num_servers:
+                return pool
+            left -= pool.num_servers
+    raise ValueError(f"server must be in 0..{len(server_names(pipeline)) - 1}, got {server}")
+
+
+def _check_fault(fault: Fault, pipeline: Pipeline) -> None:
+    kind = fault.kind
+    if not 0 <= fault.at_ps <= MAX_PS:
+        raise ValueError(f"a fault's time must be in 0..2^60 ps, got {fault.at_ps}")
+    if kind in (FaultKind.SERVER_DOWN, FaultKind.SERVER_UP, FaultKind.SERVER_SLOW):
+        _pool_of(pipeline, fault.target)
+    if kind == FaultKind.LINK_RATE:
+        links = pipeline.decode.num_servers if pipeline.decode else 0
+        if not 0 <= fault.target < links:
+            raise ValueError(f"the pipeline has {links} links, got link {fault.target}")
+    low, high = {
+        FaultKind.SERVER_SLOW: (1, 1 << 20),
+        FaultKind.LINK_RATE: (0, 1 << 20),
+        FaultKind.HANDOFF_LOSS: (0, 1 << 31),
+        FaultKind.THROTTLE: (0, 1 << 31),
+        FaultKind.STALL_UNTIL: (0, MAX_PS),
+    }.get(kind, (fault.value, fault.value))
+    if not low <= fault.value <= high:
+        raise ValueError(f"the value of {kind.name} must be in {low}..{high}, got {fault.value}")
