@@ -103,8 +103,8 @@ class ObjectForm:
             rows = getattr(memory, name)
             values[name] = state.objects_of(_class_of(name), rows)
         values |= {"events": [], "journal": [], "warm": bytearray(memory.warm.tobytes())}
-        values |= {name: memoryview(getattr(memory, name)) for name in ("rows", "cost", "starts")}
-        values["faults"] = memoryview(faults)
+        values |= {name: getattr(memory, name).data for name in ("rows", "cost", "starts")}
+        values["faults"] = faults.data
         self._state = state.Global(**values)
 
     def handle(self) -> state.Global:
@@ -120,7 +120,7 @@ class ObjectForm:
         setattr(self._state.sessions[session], name, value)
 
     def set_column(self, name: str, values: Int64) -> None:
-        setattr(self._state, name, memoryview(values))
+        setattr(self._state, name, values.data)
 
     def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
         journal = self._state.journal

@@ -21,6 +21,7 @@ __all__ = [
     "Policy",
     "Pool",
     "Role",
+    "Status",
     "StepCost",
     "Workload",
 ]
@@ -126,8 +127,8 @@ class Pool:
         watermark_units: KV kept free when a request is admitted.
         fixed_units: KV of a sequence that does not grow.
         units_per_token, growth_units, decode_width: speculation. A decode iteration computes `decode_width` tokens
-            per request and keeps `growth_units / units_per_token` of them on average. All pools of a pipeline share `units_per_token`
-            and `fixed_units`.
+            per request and keeps `growth_units / units_per_token` of them on average. All pools of a pipeline share
+            `units_per_token` and `fixed_units`.
         affinity: prefer the server that holds the session's KV, unless its load exceeds the least by more than
             `affinity_slack` requests.
     """
@@ -277,7 +278,7 @@ class Workload:
             turn ends with the reply.
         is_barge_in: the user interrupts `hold_ps` after the milestone.
         turn: id of the turn this request belongs to; turns are consecutive runs of requests of one session, 0, 1, ...
-    Turn columns [num_turns], in ps: time of the turn before its first request is sent and after its last one's milestone.
+    Turn columns [num_turns], in ps: time of the turn before its first request is sent, after its last one's milestone.
         before_ps: stage name -> column, e.g. endpointing, speech_to_text.
         after_ps: stage name -> column, e.g. text_to_speech.
         The gap_ps of the first request of a turn contains before_ps; hold_ps contains after_ps.

@@ -79,16 +79,20 @@ def _import_compiled(name: str) -> None:
     spec = importlib.util.spec_from_file_location(
         name, _KERNEL / "__init__.py", submodule_search_locations=[str(_KERNEL)]
     )
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
     spec.loader.exec_module(package)
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = str(_cache_dir())  # type: ignore[attr-defined]
+    is_cached = _is_cached()
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_cache_dir())
     try:
         importlib.import_module(f"{name}.run")
+        if not is_cached:
+            sys.modules[f"{name}.jit"].compile_all()
     finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = before
 
 
 def _is_cached() -> bool:

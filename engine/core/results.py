@@ -117,10 +117,10 @@ class Results:
             self.hit_tokens,
             self.attempts,
         ):
-            digest.update(np.ascontiguousarray(column))
+            digest.update(column.tobytes())
         for name in STAGES:
             column = self.stages[name]
-            digest.update(np.ascontiguousarray(column) if column.strides[0] else column[:1].tobytes())
+            digest.update(column.tobytes() if column.strides[0] else column[:1].tobytes())
         for server in self.servers:
             # Segments are the kernel's own affair: a run in slices may have more of them.
             values = [getattr(server, f.name) for f in fields(server) if f.name != "segments"]

@@ -466,7 +466,7 @@ def prefill_done(
     place = session.decode_place
     if session.stage == PREFILL:
         following = DECODE_QUEUE
-        if place == D_FLOW or place == D_LANDING:
+        if place in (D_FLOW, D_LANDING):
             following = HANDOFF
         elif place == D_FIFO:
             following = HANDOFF_QUEUE

@@ -7,7 +7,8 @@ reduces to the address.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 import numpy as np
 from numba.core import types
@@ -19,13 +20,13 @@ from numba.np.numpy_support import from_dtype
 
 from .state import Global, dtype_of, item_of
 
-__all__ = ["state_at"]
+__all__ = ["signature_of", "state_at"]
 
 #: Arrays carry no length: compiled code does not check bounds.
 _ENDLESS = 1 << 40
 
 
-class StateType(types.Type):  # type: ignore[misc]
+class StateType(types.Type):
     """A pointer to a `Global` record."""
 
     def __init__(self) -> None:
@@ -35,11 +36,25 @@ class StateType(types.Type):  # type: ignore[misc]
 register_model(StateType)(models.OpaqueModel)
 _STATE = StateType()
 _LAYOUT = dtype_of(Global)
+_WORD = types.CPointer(types.int64)  # type: ignore[attr-defined]
+_INDEX = {name: i for i, name in enumerate(_LAYOUT.names or ())}
 _ITEMS = {name: item_of(Global, name) for name in _LAYOUT.names or ()}
 _TYPES: dict[str, Any] = {
     name: types.int64 if item is None else types.Array(from_dtype(item), 1, "C", aligned=True)
     for name, item in _ITEMS.items()
 }
+
+
+def signature_of(function: Callable[..., Any]) -> Any:
+    """The numba signature that a kernel function's annotations stand for."""
+    hints = get_type_hints(function)
+    returned = hints.pop("return")
+    return _numba_type(returned)(*(_numba_type(hint) for hint in hints.values()))
+
+
+def _numba_type(hint: Any) -> Any:
+    simple = {int: types.int64, bool: types.boolean, type(None): types.none, Global: _STATE}
+    return simple[hint] if hint in simple else from_dtype(dtype_of(hint))
 
 
 @infer_getattr
@@ -55,9 +70,8 @@ class StateAttributes(AttributeTemplate):  # type: ignore[misc]
 
 def _field(context: Any, builder: Any, state: Any, name: str) -> Any:
     """Pointer to a field, which is always 8 bytes wide."""
-    offset = (_LAYOUT.fields or {})[name][1]
-    start = builder.bitcast(state, context.get_value_type(types.CPointer(types.int64)))
-    return builder.gep(start, [context.get_constant(types.intp, offset // 8)])
+    start = builder.bitcast(state, context.get_value_type(_WORD))
+    return builder.gep(start, [context.get_constant(types.intp, _INDEX[name])])
 
 
 @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
@@ -96,4 +110,5 @@ def state_at(_context: Any, address: Any) -> Any:
     return _STATE(types.int64), convert
 
 
+# Every field is a word, so that field i lies at 8 * i.
 assert all(_LAYOUT[name].itemsize == np.dtype(np.int64).itemsize for name in _ITEMS)

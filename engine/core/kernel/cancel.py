@@ -64,7 +64,7 @@ def cancel(
     elif place == PREFILLING:
         release_decode(g, s, at)
         _leave_at_boundary(g, s, session.server, at)
-    elif place == QUEUED or place == PARKED:
+    elif place in (QUEUED, PARKED):
         leave_queue(g, s, at)
     elif place == STAGED:
         release_decode(g, s, at)

@@ -117,7 +117,7 @@ def release_decode(
     session = g.sessions[s]
     place = session.decode_place
     session.decode_place = D_NONE
-    if place == D_NONE or place == D_WAITING:
+    if place in (D_NONE, D_WAITING):
         return
     if place == D_PARKED:
         unlink(g, g.decode_nodes + s)
@@ -125,7 +125,7 @@ def release_decode(
     i = session.decode_server
     server = g.servers[i]
     units = session.decode_units
-    if place == D_QUEUED or place == D_FIFO or place == D_LANDED:
+    if place in (D_QUEUED, D_FIFO, D_LANDED):
         unlink(g, g.decode_nodes + s)
     elif place == D_FLOW:
         leave_link(g, s, at)

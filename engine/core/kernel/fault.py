@@ -133,7 +133,7 @@ def _lose_on_server(
     server = g.servers[i]
     place = session.place
     there = session.decode_place
-    if session.server == i and (place == PREFILLING or place == STAGED or place == RUNNING):
+    if session.server == i and (place in (PREFILLING, STAGED, RUNNING)):
         if place == RUNNING:
             session.given = given_until(g, server, session, at)
         if place != STAGED:
@@ -147,9 +147,9 @@ def _lose_on_server(
         request_lost(g, s, at, g.prefill_lost)
     elif session.decode_server != i:
         return
-    elif there == D_FIFO or there == D_FLOW or there == D_LANDING:
+    elif there in (D_FIFO, D_FLOW, D_LANDING):
         handoff_lost(g, s, at)
-    elif there == D_LANDED or there == D_RUNNING:
+    elif there in (D_LANDED, D_RUNNING):
         if there == D_RUNNING:
             session.given = given_until(g, server, session, at)
         release_decode(g, s, at)
@@ -245,9 +245,9 @@ def _set_link_rate(
         return
     for s in range(g.num_sessions):
         session = g.sessions[s]
-        if session.active == 1 and session.decode_server == i:
-            if session.decode_place == D_FIFO or session.decode_place == D_FLOW:
-                handoff_lost(g, s, at)
+        on_link = session.decode_place == D_FIFO or session.decode_place == D_FLOW
+        if session.active == 1 and session.decode_server == i and on_link:
+            handoff_lost(g, s, at)
     _choose_again(g, i, at)
 
 

@@ -8,7 +8,7 @@ from typing import cast
 from .jit import COMPILED, kernel
 from .state import Global
 
-__all__ = ["event_at", "event_key", "heap_insert", "heap_remove", "heap_rekey", "pop_event", "push_event"]
+__all__ = ["event_at", "event_key", "heap_insert", "heap_rekey", "heap_remove", "pop_event", "push_event"]
 
 KIND_SHIFT = 40
 

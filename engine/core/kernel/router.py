@@ -36,7 +36,7 @@ from .request import close_stage, end_request, load_request
 from .segment import cut, wake
 from .state import Global, Session
 
-__all__ = ["arrive", "admit", "draw", "enqueue", "enqueue_decode"]
+__all__ = ["admit", "arrive", "draw", "enqueue", "enqueue_decode"]
 
 MASK = (1 << 31) - 1
 
@@ -142,9 +142,9 @@ def _put(
         append(g, queue, node)
     server.load += 1
     wake(g, i)
-    if heads and server.busy == 1 and server.open == 1:
-        if fits(server, (session.prompt + session.given) * g.unit + g.fixed):
-            cut(g, i, at)
+    need = (session.prompt + session.given) * g.unit + g.fixed
+    if heads and server.busy == 1 and server.open == 1 and fits(server, need):
+        cut(g, i, at)
 
 
 @kernel

@@ -79,7 +79,7 @@ def on_enqueue(
     s: int,
     at: int,
 ) -> None:
-    """ENQUEUE of session `s`: its request goes to a queue of the entry side, or of the decode side if its KV is staged."""
+    """ENQUEUE of session `s`: its request goes to a queue of the entry side, or of the decode side if it is staged."""
     session = g.sessions[s]
     if session.active == 0 or session.due != at:
         return
