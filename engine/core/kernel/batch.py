@@ -48,6 +48,9 @@ from .state import Global, Server, Session
 
 __all__ = ["account", "begin", "end_segment", "left"]
 
+#: Iterations of a segment at most; keeps products small.
+LONGEST = 1 << 16
+
 
 @kernel
 def next_step(g: Global, server: Server, session: Session) -> int:
@@ -218,12 +221,14 @@ def start_segment(
         base, other = other, base
         slope, other_slope = other_slope, slope
     if limit > 1:
-        if other_slope > slope:
-            limit = min(limit, (base - other) // (other_slope - slope) + 1)
         if server.heap_size > 0:
             limit = min(limit, g.heap[server.heap].key - server.step)
-        if growth > 0:
-            limit = min(limit, server.free // growth + 1)
+        more = limit - 1
+        if growth * more > server.free:
+            more = server.free // growth
+        if other + other_slope * more > base + slope * more:
+            more = (base - other) // (other_slope - slope)
+        limit = more + 1
     server.busy = 1
     server.start = at
     server.count = limit
@@ -255,7 +260,7 @@ def begin_prefilling(
     pair = 0
     span = 0
     chunks = 0
-    limit = 1 if preempted else 1 << 60
+    limit = 1 if preempted else LONGEST
     if server.partial >= 0:
         session = g.sessions[server.partial]
         left = session.total - session.position
@@ -376,7 +381,7 @@ def begin_decoding(
     server.open = 1 if server.num_admitted < server.max_seqs else 0
     if server.num_decoding == 0:
         return
-    limit = 1 if preempted else 1 << 60
+    limit = 1 if preempted else LONGEST
     tokens = server.num_decoding * server.width
     start_segment(g, server, i, at, limit, tokens, 0, 0, 0)
 

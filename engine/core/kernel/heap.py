@@ -50,21 +50,30 @@ if COMPILED:
         g.num_events = size
         at = events[size].at
         key = events[size].key
+        # The hole goes down to a leaf and the last event up from there: it belongs near the bottom, so this takes
+        # one comparison per level, and one that needs no branch.
         i = 0
-        while True:
-            child = 2 * i + 1
-            if child >= size:
-                break
-            if child + 1 < size and (
-                events[child + 1].at < events[child].at
-                or (events[child + 1].at == events[child].at and events[child + 1].key < events[child].key)
-            ):
-                child += 1
-            if at < events[child].at or (at == events[child].at and key <= events[child].key):
-                break
+        child = 1
+        while child + 1 < size:
+            left = events[child]
+            right = events[child + 1]
+            child += (right.at < left.at) | ((right.at == left.at) & (right.key < left.key))
             events[i].at = events[child].at
             events[i].key = events[child].key
             i = child
+            child = 2 * i + 1
+        if child < size:
+            events[i].at = events[child].at
+            events[i].key = events[child].key
+            i = child
+        while i > 0:
+            up = (i - 1) >> 1
+            parent = events[up]
+            if parent.at < at or (parent.at == at and parent.key <= key):
+                break
+            events[i].at = parent.at
+            events[i].key = parent.key
+            i = up
         events[i].at = at
         events[i].key = key
 

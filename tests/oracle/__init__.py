@@ -1,0 +1,1 @@
+"""A plain simulator, written from `docs/semantics.md`, that the kernel is compared with."""
