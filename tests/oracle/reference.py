@@ -74,7 +74,9 @@ class Reference:
             if p >= 0:
                 self.children.setdefault(p, []).append(s)
                 self.parent[s] = next(
-                    k for k in range(n) if workload.session_first_request[k] <= p < workload.session_first_request[k + 1]
+                    k
+                    for k in range(n)
+                    if workload.session_first_request[k] <= p < workload.session_first_request[k + 1]
                 )
             else:
                 self.expect(s, int(workload.session_start_ps[s]) + pipeline.network_ps)
@@ -459,7 +461,10 @@ class Reference:
             q.paused = -1
 
     def start_iteration(self, server: Server, t: int) -> None:
-        server.iteration = (t, self.at(t + server.duration(), END, server.number, lambda t: self.end_iteration(server, t)))
+        server.iteration = (
+            t,
+            self.at(t + server.duration(), END, server.number, lambda t: self.end_iteration(server, t)),
+        )
 
     # Section 6: commit.
 
@@ -507,7 +512,10 @@ class Reference:
             q.reached = t
             if q.is_barge_in:
                 q.barge_in = self.at(
-                    t + q.hold, CANCEL, (q.session, 0), lambda t: q is self.present[q.session] and self.cancel(q.session, t, True)
+                    t + q.hold,
+                    CANCEL,
+                    (q.session, 0),
+                    lambda t: q is self.present[q.session] and self.cancel(q.session, t, True),
                 )
         if q.given == q.output:
             if q in server.decoding:
@@ -557,8 +565,9 @@ class Reference:
         assert self.p.link
         q.decode_place = "fifo"
         server.fifo.append(q)
-        if len(server.fifo) > 1 or (self.p.link.max_flows and len(server.flows) >= self.p.link.max_flows):
+        if self.p.link.max_flows and len(server.flows) >= self.p.link.max_flows:
             self.features.add("waits for the link")
+            return
         self.advance(server, t)
         self.start_flows(server, t)
         self.foresee(server, t)

@@ -505,6 +505,8 @@ def commit_chunks(
         if session.group >= 0:
             g.warm[session.group * g.num_servers + i] = 1
         server.num_prefilling -= 1
+        if server.partial == s:
+            server.partial = -1
         if server.role == ROLE_PREFILL:
             prefill_done(g, s, at)
             continue

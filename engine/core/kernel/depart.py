@@ -78,7 +78,9 @@ def leave_prefill(
     i = session.server
     server = g.servers[i]
     if session.place == PREFILLING:
-        session.position += session.chunk * boundaries_until(server, at)
+        computed = session.chunk * boundaries_until(server, at)
+        session.position += computed
+        server.prefill_tokens += computed
         cut(g, i, at)
         unlink(g, g.order_nodes + s)
         server.num_prefilling -= 1

@@ -78,6 +78,7 @@ def _stop_segment(
     while node != g.sentinels + i * NUM_LISTS + PRE:
         session = g.sessions[node - g.order_nodes]
         session.position += session.chunk * count
+        server.prefill_tokens += session.chunk * count
         node = g.nodes[node].next
 
 
