@@ -1,1 +1,1 @@
-"""."""
+"""Who asks: the behaviour of simulated agents."""

@@ -1,1 +1,1 @@
-"""."""
+"""Sessions as columns: drawn, assembled, or read from traces."""
