@@ -1,7 +1,4 @@
-"""Errors that a user can cause and mend.
-
-    SubsecondError
-    +-- InputError    a file, a row, a field or an option holds something that cannot be used
+"""Errors that a user can cause and mend: `SubsecondError`, and below it `InputError`.
 """
 
 from __future__ import annotations

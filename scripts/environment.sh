@@ -21,7 +21,8 @@ install() { # install LOCK...: quietly; pip's own words go to the log
         set -- "$@" -r "$root/requirements/$lock.txt"
         shift
     done
-    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes "$@" >>"$log" 2>&1
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes \
+        --only-binary numba,llvmlite "$@" >>"$log" 2>&1
 }
 
 install_project() {

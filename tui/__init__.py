@@ -1,1 +1,1 @@
-"""."""
+"""What you see: the command line."""

@@ -1,1 +1,1 @@
-"""."""
+"""From hardware facts to the integer coefficients of the core."""
