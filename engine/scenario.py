@@ -1,0 +1,292 @@
+"""A scenario: pipelines, workload, budgets, faults, length and seed of a run, from one TOML file."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from subsecond.engine.catalog.reading import read_toml
+from subsecond.engine.errors import InputError
+
+__all__ = [
+    "AgentsTable",
+    "BudgetTable",
+    "FaultTable",
+    "Scenario",
+    "TraceTable",
+    "apply_settings",
+    "load_tables",
+    "parse_scenario",
+    "scenario_names",
+]
+
+_SHIPPED = Path(__file__).parent / "scenarios"
+#: Longest run that the core's picoseconds are checked for.
+MAX_DURATION_S = 1_000_000.0
+
+
+class AgentsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Simulated agents of one kind; `parameters` are overrides by dotted key (`docs/agents.md`)."""
+
+    kind: str
+    sessions: int
+    arrival_rate_per_s: float | None = None
+    ramp_s: float = 0.0
+    max_turns: int | None = None
+    profile: str | None = None
+    parameters: dict[str, Any] = {}
+
+
+class TraceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Recorded sessions or requests; relative paths start at the scenario's folder."""
+
+    files: list[str]
+    format: str | None = None
+    time_scale: float = 1.0
+    sample: int | None = None
+
+
+class FaultTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that breaks at `at_s` and, with `duration_s`, is mended after it (`engine/faults.py`)."""
+
+    kind: str
+    at_s: float
+    duration_s: float | None = None
+    pipeline: str | None = None
+    target: int = 0
+    value: float | None = None
+
+
+class BudgetTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit of the user's own. `percentile`: the share of turns, in percent, that shall keep it."""
+
+    agents: str
+    turn_ms: float | None = None
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
+    percentile: float = 95.0
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: str = ""
+    seed: int = 1
+    model: str | None = None
+    duration_s: float | None = None
+    turns: int | None = None
+    pipelines: dict[str, dict[str, Any]] = {}
+    agents: list[AgentsTable] = []
+    traces: list[TraceTable] = []
+    faults: list[FaultTable] = []
+    budgets: dict[str, list[str] | BudgetTable] = {}
+    catalog: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A checked scenario file.
+
+    Attributes:
+        name: of the shipped scenario, or the file's name without its ending.
+        folder: where relative paths of traces start.
+        model: for all pipelines that do not name their own.
+        duration_s: the run stops here; None: it ends with the workload.
+        turns: most turns of all sessions together; sessions are cut evenly.
+        pipelines: name -> overrides; `base` in the overrides names the pipeline of the catalog that is meant.
+        budgets: agent kind -> names of budgets, or name -> a budget of the user's own.
+        catalog: changes to the catalog, as `Catalog` takes them.
+        tables: the file as read, with all settings, for messages and recordings.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    seed: int
+    model: str | None
+    duration_s: float | None
+    turns: int | None
+    pipelines: dict[str, dict[str, Any]]
+    agents: tuple[AgentsTable, ...]
+    traces: tuple[TraceTable, ...]
+    faults: tuple[FaultTable, ...]
+    budgets: dict[str, list[str] | BudgetTable]
+    catalog: dict[str, Any]
+    tables: dict[str, Any]
+    where: str
+
+
+def scenario_names() -> list[str]:
+    """Names of the scenarios that ship."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def load_tables(name: str) -> tuple[dict[str, Any], Path]:
+    """Tables of a scenario, by the name of a shipped one or the path of a file, and where they stand.
+
+    Raises:
+        InputError: no such scenario, or no TOML.
+    """
+    shipped = _SHIPPED / f"{name}.toml"
+    path = Path(name)
+    if shipped.is_file() and not path.is_file():
+        path = shipped
+    elif not path.exists():
+        expected = "a scenario file, or one of " + ", ".join(scenario_names())
+        raise InputError("scenario", "", name, expected)
+    return read_toml(path), path
+
+
+def apply_settings(tables: dict[str, Any], settings: Iterable[str]) -> None:
+    """Change tables in place by settings `KEY=VALUE`.
+
+    KEY is a dotted path (`duration_s`, `pipelines.gpu.replicas`, `agents.0.sessions`). A pipeline's name or an
+    agent kind may stand first: `gpu.replicas`, `coding.sessions`, `voice.parameters.barge_in.share`. VALUE is a TOML
+    value, or else a word.
+
+    Raises:
+        InputError: no `=`, or the path leads through something that is no table.
+    """
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        key = key.strip()
+        if not sign or not key or not all(key.split(".")):
+            raise InputError("--set", "", setting, "KEY=VALUE such as gpu.replicas=2 or duration_s=60")
+        path = _full_path(tables, key)
+        if "parameters" in path[:-1]:  # what follows is one dotted key of the agents' parameters
+            cut = path.index("parameters") + 1
+            path = [*path[:cut], ".".join(path[cut:])]
+        place: Any = tables
+        for i, part in enumerate(path[:-1]):
+            place = _step(place, part, setting, ".".join(path[: i + 1]))
+        if isinstance(place, list):
+            index = _index(place, path[-1], setting)
+            place[index] = _value_of(text)
+        else:
+            place[path[-1]] = _value_of(text)
+
+
+def _full_path(tables: dict[str, Any], key: str) -> list[str]:
+    path = key.split(".")
+    first = path[0]
+    pipelines = tables.get("pipelines")
+    if len(path) > 1 and first not in _File.__struct_fields__:
+        if isinstance(pipelines, Mapping) and first in pipelines:
+            return ["pipelines", *path]
+        agents = tables.get("agents")
+        for i, table in enumerate(agents if isinstance(agents, list) else []):
+            if isinstance(table, Mapping) and table.get("kind") == first:
+                return ["agents", str(i), *path[1:]]
+    return path
+
+
+def _step(place: Any, part: str, setting: str, so_far: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, setting)]
+    below = place.setdefault(part, {})
+    if not isinstance(below, dict | list):
+        raise InputError("--set", so_far, setting, "a key that is no plain value")
+    return below
+
+
+def _index(place: list[Any], part: str, setting: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise InputError("--set", part, setting, f"a number from 0 to {len(place) - 1}")
+    return int(part)
+
+
+def _value_of(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def parse_scenario(tables: dict[str, Any], path: Path) -> Scenario:
+    """Check a scenario's tables; what names a pipeline, budget or file is looked up later.
+
+    Raises:
+        InputError: a key that does not exist, a wrong type, or a value out of range.
+    """
+    where = str(path) if _SHIPPED not in path.parents else path.stem
+    try:
+        file = msgspec.convert(tables, _File)
+    except msgspec.ValidationError as error:
+        raise _explained(error, tables, where) from None
+    _check(file, where)
+    return Scenario(
+        name=path.stem,
+        title=file.title,
+        folder=path.parent,
+        seed=file.seed,
+        model=file.model,
+        duration_s=file.duration_s,
+        turns=file.turns,
+        pipelines=file.pipelines,
+        agents=tuple(file.agents),
+        traces=tuple(file.traces),
+        faults=tuple(file.faults),
+        budgets=file.budgets,
+        catalog=file.catalog,
+        tables=tables,
+        where=where,
+    )
+
+
+def _explained(error: msgspec.ValidationError, tables: object, where: str) -> InputError:
+    """msgspec says `Expected ..., got ... - at `$.agents[0].sessions``: turn the path into key and value."""
+    message, _, place = str(error).partition(" - at `$")
+    field = place.strip("`").lstrip(".").replace("[...]", ".*").replace("[", ".").replace("]", "")
+    value: object = tables
+    for part in [p for p in field.split(".") if p]:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            value = "..."
+            break
+    if "unknown field" in message:
+        name = message.rpartition("`")[0].rpartition("`")[2]
+        known = _File
+        table = field.split(".")[0]
+        fields = {"agents": AgentsTable, "traces": TraceTable, "faults": FaultTable, "budgets": BudgetTable}
+        struct = fields.get(table, known)
+        return InputError(where, f"{field}.{name}".lstrip("."), name, "one of " + ", ".join(struct.__struct_fields__))
+    if "missing required field" in message:
+        name = message.rpartition("`")[0].rpartition("`")[2]
+        return InputError(where, f"{field}.{name}".lstrip("."), "nothing", "a value: it is required")
+    return InputError(where, field, value, message.replace("`", "").removeprefix("Expected ").partition(", got")[0])
+
+
+def _check(file: _File, where: str) -> None:
+    _whole(where, "seed", file.seed, 0, 2**31 - 1)
+    if file.turns is not None:
+        _whole(where, "turns", file.turns, 1, 10**8)
+    if file.duration_s is not None:
+        _number(where, "duration_s", file.duration_s, 1e-6, MAX_DURATION_S)
+    for i, trace in enumerate(file.traces):
+        if not trace.files:
+            raise InputError(where, f"traces.{i}.files", trace.files, "at least one file")
+    for i, fault in enumerate(file.faults):
+        _number(where, f"faults.{i}.at_s", fault.at_s, 0, MAX_DURATION_S)
+        if fault.duration_s is not None:
+            _number(where, f"faults.{i}.duration_s", fault.duration_s, 1e-6, MAX_DURATION_S)
+    if not file.pipelines:
+        raise InputError(where, "pipelines", "nothing", "at least one pipeline, such as [pipelines.gpu]")
+    if not file.agents and not file.traces:
+        raise InputError(where, "agents", "nothing", "at least one [[agents]] or [[traces]] table")
+
+
+def _whole(where: str, field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InputError(where, field, value, f"a whole number from {low} to {high}")
+
+
+def _number(where: str, field: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InputError(where, field, value, f"a number from {low:g} to {high:g}")
