@@ -1,5 +1,4 @@
-"""Errors that a user can cause and mend: `SubsecondError`, and below it `InputError`.
-"""
+"""Errors that a user can cause and mend: `SubsecondError`, and below it `InputError`."""
 
 from __future__ import annotations
 
