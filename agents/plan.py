@@ -1,0 +1,114 @@
+"""From a scenario to a plan: pipelines built, agents drawn, traces read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from subsecond.engine.budgets import budgets_of
+from subsecond.engine.catalog import Catalog, catalog
+from subsecond.engine.core.config import Workload
+from subsecond.engine.errors import InputError
+from subsecond.engine.faults import faults_of
+from subsecond.engine.latency.pipelines import build_pipeline
+from subsecond.engine.run import Plan
+from subsecond.engine.scenario import AgentsTable, Scenario
+from subsecond.engine.workload.assembly import limit_turns, merge
+from subsecond.engine.workload.traces import read_traces
+
+__all__ = ["AGENT_KINDS", "plan_run"]
+
+AGENT_KINDS = ("coding", "voice")
+
+
+def plan_run(
+    scenario: Scenario,
+    *,
+    traces: Sequence[Path] = (),
+    trace_format: str | None = None,
+    time_scale: float | None = None,
+    sample: int | None = None,
+) -> Plan:
+    """Build pipelines, draw agents, read traces.
+
+    Args:
+        traces: instead of the scenario's agents and traces, with their format, time scale and sample.
+
+    Raises:
+        InputError: something in the scenario, a trace or the catalog cannot be used.
+    """
+    facts = Catalog(scenario.catalog) if scenario.catalog else catalog()
+    pipelines = {}
+    for name, overrides in scenario.pipelines.items():
+        values = dict(overrides)
+        base, model = values.pop("base", name), values.pop("model", scenario.model)
+        for key, value in (("base", base), ("model", model)):
+            if value is not None and not isinstance(value, str):
+                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a name")
+        pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
+    if traces:
+        workload = read_traces(
+            traces,
+            trace_format=trace_format,
+            time_scale=1.0 if time_scale is None else time_scale,
+            sample=sample,
+            seed=scenario.seed,
+        )
+    else:
+        workload = _workload(scenario)
+    if scenario.turns is not None:
+        workload = limit_turns(workload, scenario.turns)
+    return Plan(
+        scenario=scenario,
+        workload=workload,
+        pipelines=pipelines,
+        faults=faults_of(scenario.faults, {n: p.core for n, p in pipelines.items()}, scenario.where),
+        budgets=budgets_of(scenario.budgets, workload.kinds, facts, scenario.where),
+    )
+
+
+def _workload(scenario: Scenario) -> Workload:
+    parts = [_drawn(table, scenario, i) for i, table in enumerate(scenario.agents)]
+    for table in scenario.traces:
+        parts.append(
+            read_traces(
+                [scenario.folder / file for file in table.files],
+                trace_format=table.format,
+                time_scale=table.time_scale,
+                sample=table.sample,
+                seed=scenario.seed,
+            )
+        )
+    return merge(parts) if len(parts) > 1 else parts[0]
+
+
+def _drawn(table: AgentsTable, scenario: Scenario, place: int) -> Workload:
+    # Two tables of one kind must not draw the same sessions; the first keeps the scenario's own seed.
+    seed = scenario.seed + place * 1_000_003
+    if table.kind == "coding":
+        from subsecond.agents.coding import coding_parameters, draw_coding
+
+        if table.profile is not None:
+            raise InputError(scenario.where, f"agents.{place}.profile", table.profile, "no profile for coding agents")
+        return draw_coding(
+            coding_parameters(table.parameters),
+            sessions=table.sessions,
+            seed=seed,
+            arrival_rate_per_s=table.arrival_rate_per_s,
+            ramp_s=table.ramp_s,
+            max_turns=table.max_turns,
+            duration_s=scenario.duration_s,
+        )
+    if table.kind == "voice":
+        from subsecond.agents.voice import draw_voice, voice_parameters
+
+        return draw_voice(
+            voice_parameters(table.profile, table.parameters),
+            sessions=table.sessions,
+            seed=seed,
+            arrival_rate_per_s=table.arrival_rate_per_s,
+            ramp_s=table.ramp_s,
+            max_turns=table.max_turns,
+            duration_s=scenario.duration_s,
+        )
+    raise InputError(scenario.where, f"agents.{place}.kind", table.kind, "one of " + ", ".join(AGENT_KINDS))

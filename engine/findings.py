@@ -1,0 +1,211 @@
+"""What a run says, in a few sentences: who is ahead, what is missed and why, what is full, what a fault cost.
+
+Each sentence is computed from the run's own numbers and holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .core.config import Fault, FaultKind, Pool, Role
+from .core.results import STAGES, ServerCounters
+from .metrics import BudgetOutcome, Group
+from .run import Lane, Run
+from .turns import TOOLS, TurnState
+
+__all__ = ["findings_of", "stage_words"]
+
+PS_PER_MS = 10**9
+PS_PER_S = 10**12
+MOST = 5
+
+_WORDS = {
+    "decode_first": "decode to the first token",
+    "decode_rest": "decode after the first token",
+    "handoff": "KV handoff",
+    "lost": "work lost to faults",
+}
+
+
+def stage_words(stage: str) -> str:
+    """A stage's name for people."""
+    return _WORDS.get(stage, stage.replace("_", " "))
+
+
+def findings_of(run: Run) -> list[str]:
+    """At most five sentences, the weightiest first."""
+    found = [*_ahead(run), *_faults(run), *_missed(run), *_full(run), *_floor(run), *_cached(run)]
+    return [sentence for _, sentence in sorted(found, key=lambda f: -f[0])][:MOST]
+
+
+Weighted = Iterator[tuple[float, str]]
+
+
+def _ahead(run: Run) -> Weighted:
+    for paired in run.paired[:1]:
+        for kind, duel in paired.kinds.items():
+            total = sum(duel.wins) + duel.ties
+            if not total or duel.ratio is None or (kind == "all" and len(paired.kinds) > 1):
+                continue
+            winner = 0 if duel.wins[0] >= duel.wins[1] else 1
+            ratio = duel.ratio if winner == 0 else 1 / max(duel.ratio, 1e-9)
+            first, second = paired.names[winner], paired.names[1 - winner]
+            median = f"{ratio:.2f} of {second}'s time" if ratio < 0.995 else f"{1 / ratio:.2f} times {second}'s speed"
+            yield (
+                3.0,
+                f"{first} answers {_share(duel.wins[winner], total)} of the {kind} turns sooner than {second}; "
+                f"at the median it needs {median}.",
+            )
+
+
+def _missed(run: Run) -> Weighted:
+    for name, lane in run.lanes.items():
+        for kind, group in lane.groups.items():
+            if kind == "all" and len(lane.groups) > 1:
+                continue
+            worst = [o for o in group.budgets if o.missed and not o.is_kept]
+            if not worst:
+                continue
+            outcome = max(worst, key=lambda o: o.missed)
+            share = outcome.missed / (outcome.met + outcome.missed)
+            yield 2.0 + share, _missed_sentence(name, kind, group, outcome)
+
+
+def _missed_sentence(name: str, kind: str, group: Group, outcome: BudgetOutcome) -> str:
+    total = outcome.met + outcome.missed
+    text = f"{name} misses {outcome.budget.name} in {_share(outcome.missed, total)} of {total:,} {kind} turns"
+    if outcome.excess_ps is not None:
+        text += f", by {_time(outcome.excess_ps)} at the median"
+    if outcome.blame:
+        stage, count = next(iter(outcome.blame.items()))
+        text += f"; in {_share(count, sum(outcome.blame.values()))} of them {stage_words(stage)} is the longest stage"
+    if group.failed:
+        text += f"; {group.failed:,} turns failed"
+    return text + "."
+
+
+def _full(run: Run) -> Weighted:
+    """KV memory that ran full, in sessions of this run's own size."""
+    for name, lane in run.lanes.items():
+        core, servers = lane.pipeline.core, lane.results.servers
+        begin = 0
+        for pool, queue in ((core.entry, "prefill_queue"), (core.decode, "decode_queue")):
+            if pool is None:
+                continue
+            own = servers[begin : begin + pool.num_servers]
+            begin += pool.num_servers
+            if pool.role is Role.PREFILL or not any(_is_full(s) for s in own):
+                continue
+            held = _sessions_held(lane, pool)
+            where = "decode KV memory" if pool.role is Role.DECODE else "KV memory"
+            text = (
+                f"{name}: {where} holds {held:,} sessions of this run's mean context at a time "
+                f"({pool.num_servers} x {pool.capacity_units // pool.units_per_token:,} tokens), and it ran full"
+            )
+            preempted, evicted = sum(s.preemptions for s in own), sum(s.evictions for s in own)
+            if evicted:
+                text += f"; {evicted:,} idle sessions were evicted"
+            if preempted:
+                text += f"; {preempted:,} requests were preempted"
+            largest = lane.whole.largest_stage([s for s in STAGES if s in lane.whole.stages_ps])
+            if lane.whole.stages_ps and largest == queue:
+                text += f"; waiting for it ({stage_words(queue)}) is the largest stage"
+            yield 2.2, text + "."
+
+
+def _is_full(server: ServerCounters) -> bool:
+    return server.evictions > 0 or server.preemptions > 0 or server.peak_used_units >= 0.95 * server.capacity_units
+
+
+def _sessions_held(lane: Lane, pool: Pool) -> int:
+    workload = lane.turns.workload
+    tokens = float(workload.prompt_tokens.mean(dtype=np.float64) + workload.output_tokens.mean(dtype=np.float64))
+    units = tokens * pool.units_per_token + pool.fixed_units
+    return int(pool.capacity_units // units) * pool.num_servers
+
+
+def _floor(run: Run) -> Weighted:
+    """Stages that no pipeline can shorten and that take most of a budget."""
+    lane = next(iter(run.lanes.values()))
+    outside = [*lane.turns.workload.before_ps, *lane.turns.workload.after_ps, TOOLS]
+    for kind, group in lane.groups.items():
+        if kind == "all" and len(lane.groups) > 1:
+            continue
+        fixed = {s: group.stages_ps[s][0] for s in outside if s in group.stages_ps and group.stages_ps[s][0] > 0}
+        limits = [o.budget for o in group.budgets if o.budget.turn_ps is not None]
+        if not fixed or not limits:
+            continue
+        budget = max(limits, key=lambda b: b.turn_ps or 0)
+        share = sum(fixed.values()) / (budget.turn_ps or 1)
+        if share > 0.3:
+            names = " + ".join(stage_words(s) for s in sorted(fixed, key=lambda s: -fixed[s])[:3])
+            yield (
+                1.5 + min(share, 1.0),
+                f"Of the {budget.name} limit ({_time(budget.turn_ps or 0)}), {_time(sum(fixed.values()))} go on "
+                f"average to stages that no pipeline can shorten ({names}) in {kind} turns.",
+            )
+
+
+def _cached(run: Run) -> Weighted:
+    shares = {}
+    for name, lane in run.lanes.items():
+        done = lane.results.finish_ps >= 0
+        prompt = int(lane.turns.workload.prompt_tokens[done].sum(dtype=np.int64))
+        if prompt:
+            shares[name] = int(lane.results.hit_tokens[done].sum(dtype=np.int64)) / prompt
+    if shares and max(shares.values()) > 0.02:
+        text = ", ".join(f"{share:.1%} on {name}" for name, share in shares.items())
+        weight = 1.2 + min(1.0, max(shares.values()) - min(shares.values()))
+        yield weight, f"Prompt tokens found in a prefix cache: {text}."
+
+
+def _faults(run: Run) -> Weighted:
+    """For each lane with faults: turns missed or failed while something was broken, and until when."""
+    for name, lane in run.lanes.items():
+        if not lane.faults:
+            continue
+        turns = lane.turns
+        begin = lane.faults[0].at_ps
+        end = max([f.at_ps for f in lane.faults if _mends(f)] or [turns.stop_ps])
+        inside = (turns.start_ps >= 0) & (turns.start_ps < end) & (turns.start_ps + turns.latency_ps > begin)
+        ended = turns.state != TurnState.PENDING
+        failed = int(np.count_nonzero(turns.state == TurnState.FAILED))
+        hit = int(np.count_nonzero(inside & ended))
+        retried = int(np.count_nonzero(lane.results.attempts > 0))
+        text = f"{name}: the faults from {begin / PS_PER_S:g} s to {end / PS_PER_S:g} s touch {hit:,} turns"
+        text += f"; {retried:,} requests lost work or were refused, {failed:,} turns failed"
+        slow = _recovery_ps(lane, begin)
+        if slow is not None:
+            text += f"; turns are back to their usual time {_time(slow)} after the first fault"
+        yield 2.8, text + "."
+
+
+def _mends(fault: Fault) -> bool:
+    healthy = {FaultKind.SERVER_SLOW: 64, FaultKind.LINK_RATE: 64, FaultKind.HANDOFF_LOSS: 0, FaultKind.THROTTLE: 0}
+    return fault.kind in (FaultKind.SERVER_UP, FaultKind.STALL_UNTIL) or healthy.get(fault.kind) == fault.value
+
+
+def _recovery_ps(lane: Lane, begin: int) -> int | None:
+    """From the first fault to the start of the last turn slower than all but 1 % of those before it; None: unknown."""
+    turns = lane.turns
+    answered = turns.state == TurnState.ANSWERED
+    before = turns.latency_ps[answered & (turns.start_ps + turns.latency_ps < begin)]
+    if len(before) < 20:
+        return None
+    usual = int(np.quantile(before, 0.99))
+    slow = turns.start_ps[answered & (turns.start_ps + turns.latency_ps >= begin) & (turns.latency_ps > 2 * usual)]
+    return int(slow.max()) - begin if len(slow) and int(slow.max()) > begin else None
+
+
+def _share(part: int, whole: int) -> str:
+    share = 100 * part / whole
+    return f"{share:.0f} %" if 1 <= share <= 99 or part in (0, whole) else f"{share:.2g} %"
+
+
+def _time(ps: float) -> str:
+    ms = ps / PS_PER_MS
+    if ms < 10:
+        return f"{ms:.2g} ms"
+    return f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"

@@ -1,0 +1,115 @@
+"""A run: every pipeline of a plan on the same sessions, in virtual time."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import combinations
+
+from subsecond.engine.budgets import Budget
+from subsecond.engine.core.config import Fault, Workload
+from subsecond.engine.core.engine import simulate
+from subsecond.engine.core.execution import plan_execution
+from subsecond.engine.core.results import Results
+from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.metrics import Group, PairedTurns, duel, groups_of
+from subsecond.engine.scenario import Scenario
+from subsecond.engine.turns import Turns, turns_of
+
+__all__ = ["Lane", "Plan", "Progress", "Run", "run_plan"]
+
+PS_PER_S = 10**12
+
+#: Requests up to which lanes run side by side; beyond, memory counts for more than time.
+_SIDE_BY_SIDE = 100_000
+
+#: Called with the lane's name, requests ended and requests in all; from several threads.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a run needs, checked and drawn; nothing is left that could be wrong."""
+
+    scenario: Scenario
+    workload: Workload
+    pipelines: dict[str, BuiltPipeline]
+    faults: dict[str, list[Fault]]
+    budgets: tuple[Budget, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One pipeline's run: `groups` by agent kind, and "all"."""
+
+    pipeline: BuiltPipeline
+    faults: tuple[Fault, ...]
+    results: Results
+    turns: Turns
+    groups: dict[str, Group]
+
+    @property
+    def whole(self) -> Group:
+        """The group of all turns."""
+        return next(reversed(self.groups.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run. `paired` holds every two lanes; `digest` covers every turn of every lane."""
+
+    plan: Plan
+    lanes: dict[str, Lane]
+    paired: tuple[PairedTurns, ...]
+    digest: str
+
+
+def run_plan(plan: Plan, *, compiled: bool | None = None, progress: Progress | None = None) -> Run:
+    """Run every pipeline of a plan.
+
+    Args:
+        compiled: see `core.execution.plan_execution`.
+    """
+    is_compiled = plan_execution(plan.workload.num_requests * len(plan.pipelines), compiled).compiled
+    stopping = threading.Event()
+
+    def run_lane(name: str) -> Lane:
+        def tell(ended: int, total: int) -> None:
+            if stopping.is_set():
+                raise KeyboardInterrupt
+            if progress is not None:
+                progress(name, ended, total)
+
+        return _run_lane(plan, name, is_compiled, tell)
+
+    if is_compiled and plan.workload.num_requests <= _SIDE_BY_SIDE:
+        with ThreadPoolExecutor(len(plan.pipelines)) as threads:
+            try:
+                lanes = dict(zip(plan.pipelines, threads.map(run_lane, plan.pipelines), strict=True))
+            except BaseException:
+                stopping.set()
+                raise
+    else:
+        lanes = {name: run_lane(name) for name in plan.pipelines}
+    paired = [duel((a, b), lanes[a].turns, lanes[b].turns) for a, b in combinations(lanes, 2)]
+    return Run(plan, lanes, tuple(paired), _digest(lanes))
+
+
+def _run_lane(plan: Plan, name: str, compiled: bool, tell: Callable[[int, int], None]) -> Lane:
+    scenario, built, faults = plan.scenario, plan.pipelines[name], plan.faults[name]
+    stop = None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S)
+    results = simulate(
+        built.core, plan.workload, faults, seed=scenario.seed, compiled=compiled, until_ps=stop, progress=tell
+    )
+    turns = turns_of(plan.workload, results, stop)
+    return Lane(built, tuple(faults), results, turns, groups_of(turns, plan.budgets))
+
+
+def _digest(lanes: dict[str, Lane]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, lane in lanes.items():
+        digest.update(f"{name}={lane.results.digest()};".encode())
+    return digest.hexdigest()
