@@ -201,7 +201,9 @@ def _recovery_ps(lane: Lane, begin: int) -> int | None:
 
 def _share(part: int, whole: int) -> str:
     share = 100 * part / whole
-    return f"{share:.0f} %" if 1 <= share <= 99 or part in (0, whole) else f"{share:.2g} %"
+    if part in (0, whole) or 1 <= share <= 99:
+        return f"{share:.0f} %"
+    return f"{share:.2g} %" if share < 1 else f"{min(share, 99.9):.1f} %"
 
 
 def _time(ps: float) -> str:

@@ -54,6 +54,10 @@ class Histogram:
     def total(self) -> int:
         return int(self.counts.sum())
 
+    def filled(self) -> list[tuple[int, int]]:
+        """(upper end in ps, count) of the buckets that hold something, ascending."""
+        return [(_upper_ps(int(bucket)), int(self.counts[bucket])) for bucket in np.flatnonzero(self.counts)]
+
     def quantile_ps(self, q: float) -> int:
         """Upper end of the bucket that holds the duration of rank ceil(q * total).
 
