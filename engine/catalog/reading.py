@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from subsecond.engine.catalog.values import PROVENANCES, UNIT_FACTORS, Entry, Value
+from subsecond.engine.catalog.values import PROVENANCES, UNITS, Entry, Value, known_unit
 from subsecond.engine.errors import InputError
 
-__all__ = ["entry_from_table", "read_toml"]
+__all__ = ["entry_from_table", "near", "read_toml"]
 
 _VALUE_KEYS = ("number", "text", "unit", "source", "date", "provenance", "note")
+_WHOLE = "a table { number (or text), unit, source, date, provenance, note }"
+
+
+def near(name: str, names: Iterable[str], keep: int = 5) -> list[str]:
+    """The names most like `name`, best first; none if nothing is alike."""
+    import difflib  # only a mistake needs it
+
+    wanted, known = name.lower(), sorted(set(names))
+    inside = [n for n in known if len(wanted) > 1 and wanted in n.lower()]
+    return list(dict.fromkeys([*difflib.get_close_matches(wanted, known, keep, 0.5), *inside]))[:keep]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -31,35 +41,39 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(str(path), "", str(error), "TOML") from None
 
 
-def entry_from_table(kind: str, name: str, table: object, where: str, base: Entry | None = None) -> Entry:
-    """An entry from its table; `base` is what it changes.
+def entry_from_table(
+    kind: str, name: str, table: object, where: str, base: Entry | None = None, *, is_change: bool = False
+) -> Entry:
+    """An entry from its table; `base` is what it starts from.
 
-    A value may stand in `[values]` or directly in the table, as a table with all its parts or, for a user, as a bare
-    number or word: it then keeps the unit of `base` and has the provenance "assumed" and the file as source.
+    A value stands in `[values]` or directly in the table, as a table with all its parts. In a user's change
+    (`is_change`) it may be a bare number or word in the unit of the value it replaces, and a table may leave parts
+    out: the unit is that of the value replaced, the provenance "assumed", the source the file.
 
     Raises:
         InputError: something in the table is not what it should be.
     """
-    if not isinstance(table, Mapping):
-        raise InputError(where, name, table, "a table")
     values = dict(base.values) if base else {}
     fields = dict(base.fields) if base else {}
     label = base.label if base else name
-    for key, item in table.items():
+    read = _changed_value if is_change else _value
+    for key, item in _table(where, name, table).items():
         if key == "label":
             label = _word(where, f"{name}.label", item)
         elif key == "values":
-            if not isinstance(item, Mapping):
-                raise InputError(where, f"{name}.values", item, "a table of values")
-            for inner, value in item.items():
-                values[inner] = _value(where, f"{name}.values.{inner}", value, values.get(inner))
-        elif key in ("aliases", "base"):
-            continue
+            for inner, value in _table(where, f"{name}.values", item).items():
+                values[inner] = read(where, f"{name}.{inner}", value, values, inner)
         elif isinstance(item, str) and (base is None or key in fields):
             fields[key] = item
-        else:
-            values[key] = _value(where, f"{name}.{key}", item, values.get(key))
+        elif key != "base":
+            values[key] = read(where, f"{name}.{key}", item, values, key)
     return Entry(kind, name, label, values, fields, where)
+
+
+def _table(where: str, field: str, item: object) -> Mapping[str, object]:
+    if not isinstance(item, Mapping):
+        raise InputError(where, field, item, "a table")
+    return item
 
 
 def _word(where: str, field: str, item: object) -> str:
@@ -69,26 +83,49 @@ def _word(where: str, field: str, item: object) -> str:
 
 
 def _number(where: str, field: str, item: object) -> float:
-    if isinstance(item, bool):
-        return float(item)
     if not isinstance(item, (int, float)) or not math.isfinite(item):
         raise InputError(where, field, item, "a finite number")
     return float(item)
 
 
-def _value(where: str, field: str, item: object, old: Value | None) -> Value:
+def _value(where: str, field: str, item: object, values: Mapping[str, Value], key: str) -> Value:
+    """A value that says everything about itself; what it replaces must be of the same dimension."""
     if not isinstance(item, Mapping):
-        unit, note = (old.unit, f"instead of {old.shown}") if old else ("count", "")
-        if isinstance(item, str):
-            return Value(None, unit, where, "", "assumed", note, item)
-        return Value(_number(where, field, item), unit, where, "", "assumed", note)
-    for key in item:
-        if key not in _VALUE_KEYS:
-            raise InputError(where, f"{field}.{key}", key, "one of " + ", ".join(_VALUE_KEYS))
-    parts = {key: _word(where, f"{field}.{key}", item.get(key, "")) for key in _VALUE_KEYS[1:]}
+        raise InputError(where, field, item, _WHOLE)
+    for part in item:
+        if part not in _VALUE_KEYS:
+            raise InputError(where, f"{field}.{part}", part, "one of " + ", ".join(_VALUE_KEYS))
+    parts = {part: _word(where, f"{field}.{part}", item.get(part, "")) for part in _VALUE_KEYS[1:]}
     number = _number(where, f"{field}.number", item["number"]) if "number" in item else None
-    if parts["provenance"] not in PROVENANCES:
-        raise InputError(where, f"{field}.provenance", parts["provenance"], "one of " + ", ".join(PROVENANCES))
-    if old is not None and old.unit in UNIT_FACTORS and parts["unit"] not in UNIT_FACTORS:
-        raise InputError(where, f"{field}.unit", parts["unit"], f"{old.unit!r} or another known unit")
+    unit, provenance = parts["unit"], parts["provenance"]
+    if provenance not in PROVENANCES:
+        raise InputError(where, f"{field}.provenance", provenance, "one of " + ", ".join(PROVENANCES))
+    if number is None and not parts["text"] and provenance != "not public":
+        raise InputError(where, field, "neither number nor text", 'one of them, or the provenance "not public"')
+    known, old = known_unit(unit), values.get(key)
+    if known is None:
+        raise InputError(where, f"{field}.unit", unit, "one of " + ", ".join(near(unit, UNITS) or filter(None, UNITS)))
+    if old is not None and known[0] != (dimension := (known_unit(old.unit) or known)[0]):
+        raise InputError(where, f"{field}.unit", unit, f"{old.unit or 'count'!r} or another unit of {dimension}")
     return Value(number, **parts)
+
+
+def _changed_value(where: str, field: str, item: object, values: Mapping[str, Value], key: str) -> Value:
+    """A user's value: whole, or completed from the one it replaces."""
+    old = values.get(key)
+    if isinstance(item, Mapping):
+        if old is None and "number" in item and "unit" not in item:
+            raise InputError(where, f"{field}.unit", "", "a unit, as in " + _WHOLE)
+        start = {"unit": old.unit if old else "", "source": where, "provenance": "assumed"}
+        return _value(where, field, {**start, **item}, values, key)
+    if old is None:
+        alike = near(key, values)
+        expected = f"one of {', '.join(alike)}, or for a new value " if alike else "for a new value "
+        raise InputError(where, field, item, expected + _WHOLE)
+    note = f"instead of {old.shown}"
+    if isinstance(item, str) and old.number is None:
+        return Value(None, old.unit, where, "", "assumed", note, item)
+    is_switch = isinstance(item, bool) and old.unit not in ("", "count")  # true is no number of GB/s
+    if not isinstance(item, (int, float)) or not math.isfinite(item) or is_switch:
+        raise InputError(where, field, item, f"a finite number, as in {old.shown}")
+    return Value(float(item), old.unit, where, "", "assumed", note)
