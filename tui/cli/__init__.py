@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: `subsecond run`, `validate`, `catalog`."""
+
+from subsecond.tui.cli.app import main
+
+__all__ = ["main"]
