@@ -1,4 +1,4 @@
-"""A run as tables for the terminal: outcome per agent kind and pipeline, where the time went, who wins, what it says."""
+"""A run as tables for the terminal: outcome per agent kind and pipeline, time by stage, who wins, what it says."""
 
 from __future__ import annotations
 
