@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from subsecond.engine.core.config import Workload
 from subsecond.engine.workload.distributions import choices, geometric, stream
+from subsecond.engine.workload.runs import offsets, ranks
 
 from .parameters import Parameters, load_document, parse_parameters
-from .population import PS_PER_US, Draw, first_requests, ranks, sendable, session_starts
+from .population import PS_PER_US, Draw, sendable, session_starts
 
 __all__ = ["coding_parameters", "draw_coding"]
 
@@ -95,12 +96,12 @@ def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
     tasks = parameters.table("session.tasks").draw(stream(draw.seed, "coding.tasks"), sessions)
     steps_table = parameters.table("session.steps_per_task")
     task_steps = steps_table.draw(stream(draw.seed, "coding.steps"), int(tasks.sum()))
-    ends = first_requests(task_steps)
+    ends = offsets(task_steps)
     begins_task = np.zeros(int(ends[-1]), np.bool_)
     begins_task[ends[:-1]] = True
     ends_task = np.zeros(len(begins_task), np.bool_)
     ends_task[ends[1:] - 1] = True
-    lengths = np.diff(ends[first_requests(tasks)])
+    lengths = np.diff(ends[offsets(tasks)])
     empty = np.zeros(len(begins_task), np.int64)
     steps = _Steps(lengths, begins_task, ends_task, empty)
     if draw.max_turns is not None:
@@ -119,7 +120,7 @@ def _with_subagents(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
     calls = choices(generator, total, parameters.number("subagents.share"))
     # a step that ends its task calls no tool, and the last one kept of a session has nothing that waits for it
     calls &= ~roots.ends_task
-    calls[first_requests(roots.lengths)[1:] - 1] = False
+    calls[offsets(roots.lengths)[1:] - 1] = False
     at = np.flatnonzero(calls)
     together = geometric(generator, len(at), parameters.number("subagents.together"), 64)
     parents = np.repeat(at, together)
@@ -128,11 +129,11 @@ def _with_subagents(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
     lengths = table.draw(generator, len(parents))
     dispatch_ps = parameters.whole("subagents.dispatch") * PS_PER_US
     gap = parameters.table("tools.time").draw(generator, int(lengths.sum())) * PS_PER_US
-    offsets = first_requests(lengths)
-    gap[offsets[:-1]] = dispatch_ps
+    begins_at = offsets(lengths)
+    gap[begins_at[:-1]] = dispatch_ps
     begins = np.zeros(len(gap), np.bool_)
     ends = np.zeros(len(gap), np.bool_)
-    ends[offsets[1:] - 1] = True
+    ends[begins_at[1:] - 1] = True
     gap_ps = np.concatenate((roots.gap_ps, gap))
     gap_ps[at + 1] = dispatch_ps
     steps = _Steps(
@@ -145,7 +146,7 @@ def _with_subagents(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
 
 
 def _workload(parameters: Parameters, draw: Draw, steps: _Steps, starts: Int64, parents: Int64) -> Workload:
-    first = first_requests(steps.lengths)
+    first = offsets(steps.lengths)
     num_roots, num_sessions, total = len(starts), len(steps.lengths), int(first[-1])
     group = np.zeros(num_sessions, np.int64)
     group[num_roots:] = SUBAGENT_GROUP

@@ -10,8 +10,8 @@ A behaviour's TOML file holds one table per parameter, with either a number
     provenance = "measured"
 
 or the quantiles of a distribution (`quantiles = { min = 1, p50 = 2, p99 = 87, "p99.9" = 120, max = 140 }`). Overrides
-come by dotted key: a number (for a distribution: a constant), a mapping of quantiles, `KEY.p50` for one quantile, or
-`KEY.scale` for a factor on the whole distribution.
+come by dotted key: a number (for a distribution: a constant), a mapping of quantiles (the whole distribution),
+`KEY.p50` for one quantile, or `KEY.scale` for a factor on the whole distribution.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 
@@ -32,8 +32,8 @@ __all__ = ["Parameter", "Parameters", "load_document", "parse_parameters"]
 UNITS = {"tokens": 1.0, "turns": 1.0, "steps": 1.0, "tasks": 1.0, "s": 1e6, "ms": 1e3}
 PLAIN_UNITS = ("share", "requests", "tokens/s")
 PROVENANCES = ("measured", "vendor", "derived", "assumed", "not public")
-#: Largest value of a parameter after its conversion to integer units: ten million tokens, or about a year.
-LIMITS = {"tokens": 1e7, "turns": 1e6, "steps": 1e6, "tasks": 1e6, "s": 3e7, "ms": 3e10}
+#: Largest value of a parameter in its unit: ten million tokens, or two days.
+LIMITS = {"tokens": 1e7, "turns": 1e6, "steps": 1e6, "tasks": 1e6, "s": 2e5, "ms": 2e8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ class Parameters:
         """These parameters with some replaced.
 
         Args:
-            overrides: dotted key -> number, or mapping of quantiles.
+            overrides: dotted key -> number, or mapping of quantiles; tables in tables stand for dotted keys.
 
         Raises:
             InputError: unknown key, wrong type, or a value out of range.
         """
         entries = dict(self.entries)
-        for key, value in overrides.items():
+        for key, value in _flat(overrides, "", entries):
             name, _, part = _split(key, entries, self.name)
             entries[name] = _overridden(entries[name], part, value, f"{self.name} parameters", key)
         return replace(self, entries=entries)
@@ -172,6 +172,23 @@ def _split(key: str, entries: Mapping[str, Parameter], name: str) -> tuple[str, 
     raise InputError(f"{name} parameters", "", key, "one of " + ", ".join(entries))
 
 
+def _flat(
+    overrides: Mapping[str, object], prefix: str, entries: Mapping[str, Parameter]
+) -> Iterator[tuple[str, object]]:
+    """Overrides by dotted key, also from nested tables, which TOML makes of bare dotted keys."""
+    for name, value in overrides.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value and not _is_quantiles(key, value, entries):
+            yield from _flat(value, f"{key}.", entries)
+        else:
+            yield key, value
+
+
+def _is_quantiles(key: str, value: Mapping[str, object], entries: Mapping[str, Parameter]) -> bool:
+    """Whether a table replaces a whole distribution. One that holds `scale` alone changes it, as `KEY.scale` does."""
+    return key in entries and set(value) != {"scale"}
+
+
 def _overridden(entry: Parameter, part: str, value: object, where: str, field: str) -> Parameter:
     base = replace(entry, source="set by the user", date="", provenance="assumed")
     if part == "scale":
@@ -236,8 +253,3 @@ def _number(value: object, where: str, field: str) -> float:
     if not math.isfinite(number) or number < 0:
         raise InputError(where, field, value, "a finite number that is not negative")
     return number
-
-
-def names(entries: Iterable[str]) -> str:
-    """Names as a message lists them."""
-    return ", ".join(sorted(entries))

@@ -1,4 +1,4 @@
-"""What the drawn behaviours have in common: when sessions start, where they are cut, columns per session.
+"""What the drawn behaviours have in common: when sessions start, where they are cut, how contexts grow.
 
 Nothing here knows what kind of agent it serves.
 """
@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.workload.distributions import poisson_arrivals, stream
+from subsecond.engine.workload.runs import offsets
 
-__all__ = ["Draw", "first_requests", "ranks", "sendable", "session_starts"]
+__all__ = [
+    "PS_PER_US",
+    "Draw",
+    "check_size",
+    "context_limit",
+    "grown_prompts",
+    "sendable",
+    "session_starts",
+]
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -24,8 +33,10 @@ PS_PER_US = 10**6
 
 #: Most sessions of one draw; a slip of the keyboard shall not fill the memory.
 MAX_SESSIONS = 10_000_000
+#: Most requests (or tasks) of one draw, about 150 bytes each.
+MAX_REQUESTS = 100_000_000
 #: Longest ramp or duration in s that fits the core's picoseconds.
-MAX_S = 500_000.0
+MAX_S = 1_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class Draw:
         ramp_s: with no rate, starts are uniform in [0, ramp_s].
         max_turns: most turns of one root session.
         duration_s: nothing that cannot be sent before this time is drawn.
+        max_context: most tokens of prompt and output together, the model's window; None: what the data show.
     """
 
     name: str
@@ -49,12 +61,15 @@ class Draw:
     ramp_s: float = 0.0
     max_turns: int | None = None
     duration_s: float | None = None
+    max_context: int | None = None
 
     def __post_init__(self) -> None:
         self._whole("sessions", self.sessions, 1, MAX_SESSIONS)
         self._whole("seed", self.seed, 0, 2**63 - 1)
         if self.max_turns is not None:
             self._whole("max_turns", self.max_turns, 1, 2**31)
+        if self.max_context is not None:
+            self._whole("max_context", self.max_context, 2, 2**30)
         self._number("ramp_s", self.ramp_s, 0.0, MAX_S)
         if self.arrival_rate_per_s is not None:
             self._number("arrival_rate_per_s", self.arrival_rate_per_s, 1e-4, 1e8)
@@ -87,33 +102,86 @@ def session_starts(draw: Draw) -> Int64:
     return starts[: max(1, int(np.searchsorted(starts, draw.duration_ps)))]
 
 
-def first_requests(lengths: Int64) -> Int64:
-    """Offsets [n + 1] of consecutive runs of these lengths."""
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def ranks(lengths: Int64) -> Int64:
-    """0, 1, ..., length - 1 for each run, one after the other."""
-    offsets = first_requests(lengths)
-    return np.arange(offsets[-1], dtype=np.int64) - np.repeat(offsets[:-1], lengths)
-
-
 def sendable(starts: Int64, lengths: Int64, wait_ps: Int64, duration_ps: int) -> Int64:
     """How many items at the head of each run can begin before a time, even if every reply took no time.
 
     Args:
         wait_ps: least time from the begin of the item before to the begin of this one; of a first item ignored.
     """
-    offsets = first_requests(lengths)
+    begins = offsets(lengths)[:-1]
     # beyond the duration the exact value does not matter, and clipping keeps the sum in range
     waits = np.minimum(wait_ps, duration_ps)
-    waits[offsets[:-1]] = 0
-    # in units of 2^20 ps (about a microsecond), rounded down: sums over all sessions stay within 63 bits
-    waits >>= 20
+    waits[begins] = 0
+    # in units of 2^24 ps (17 microseconds), rounded down: sums over MAX_REQUESTS stay within 63 bits
+    waits >>= 24
     passed = np.cumsum(waits)
-    limit = passed[offsets[:-1]] + np.maximum((duration_ps - starts) >> 20, 0)
+    limit = passed[begins] + (np.maximum(duration_ps - starts, 0) >> 24)
     ends = np.searchsorted(passed, limit, side="right")
-    kept: Int64 = np.clip(ends - offsets[:-1], 1, lengths)
+    kept: Int64 = np.clip(ends - begins, 1, lengths)
     return kept
+
+
+def check_size(draw: Draw, num_requests: int) -> None:
+    """Refuse a draw that would fill the memory.
+
+    Raises:
+        InputError: more than `MAX_REQUESTS`.
+    """
+    if num_requests > MAX_REQUESTS:
+        raise InputError(
+            f"{draw.name} workload",
+            "sessions",
+            draw.sessions,
+            f"at most {MAX_REQUESTS:,} requests, not {num_requests:,}",
+        )
+
+
+def context_limit(draw: Draw, shared_tokens: int) -> int | None:
+    """Longest prompt that leaves room for a token of output in the model's window.
+
+    Raises:
+        InputError: the window cannot hold the shared prefix twice over: there would be no history to speak of.
+    """
+    if draw.max_context is None:
+        return None
+    least = 2 * shared_tokens
+    if draw.max_context < least:
+        expected = f"at least {least} tokens, twice the shared prefix of {shared_tokens}"
+        raise InputError(f"{draw.name} workload", "max_context", draw.max_context, expected)
+    return draw.max_context - 1
+
+
+def grown_prompts(growth: Int64, first: Int64, base: Int64, limit: Int64, restart: Int64) -> tuple[Int64, Int64]:
+    """Prompts that grow along each session and start again from `restart` where they would exceed `limit`.
+
+    All sessions go through their n-th restart together, so the loop runs as often as the session with the most
+    restarts has them.
+
+    Args:
+        growth: [requests] tokens by which a prompt exceeds the one before; of a session's first unused.
+        first: [sessions + 1] offsets.
+        base: [sessions] first prompt, <= limit.
+        limit: [sessions] longest prompt.
+        restart: [requests] prompt of a request that restarts there, cut at its session's limit.
+
+    Returns:
+        Prompts [requests], and the positions of the requests that start again, in no order.
+    """
+    grown = np.cumsum(growth)
+    session = np.arange(len(first) - 1)
+    at = first[:-1]
+    heads, shifts = [at], [base - grown[at]]
+    while True:
+        at = np.searchsorted(grown, grown[at] + limit[session] - base, side="right")
+        inside = at < first[session + 1]
+        session, at = session[inside], at[inside]
+        if not len(at):
+            break
+        base = np.minimum(restart[at], limit[session])
+        heads.append(at)
+        shifts.append(base - grown[at])
+    head = np.concatenate(heads)
+    order = np.argsort(head)
+    head, shift = head[order], np.concatenate(shifts)[order]
+    prompt = grown + np.repeat(shift, np.diff(np.append(head, len(grown))))
+    return prompt, np.concatenate([np.zeros(0, np.int64), *heads[1:]])
