@@ -110,6 +110,10 @@ class Catalog:
         """Every entry of that name in any kind."""
         return [self.entry(kind, name) for kind in KINDS if self.find(kind, name) is not None]
 
+    def aliases(self, kind: str, name: str) -> list[str]:
+        """Other names of the entry `name`."""
+        return [alias for alias, target in _aliases(kind).items() if target == name and self.find(kind, alias) == name]
+
     def names_near(self, name: str) -> list[str]:
         """Names and aliases of any kind that are most like `name`, for a message."""
         return near(name, [known for kind in KINDS for known in (*self.names(kind), *_aliases(kind))], 8)
