@@ -1,0 +1,1 @@
+"""Small pipelines and workloads that tests share."""
