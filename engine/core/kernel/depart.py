@@ -23,7 +23,7 @@ from .jit import kernel
 from .kv import publish
 from .link import leave_link
 from .lists import is_empty, unlink
-from .segment import boundaries_until, cut, wake
+from .segment import boundaries_until, cut, note_peak, wake
 from .state import Global, Server, Session
 
 __all__ = ["given_until", "held", "leave_prefill", "leave_queue", "release_decode", "stop_decoding", "unstage"]
@@ -136,6 +136,8 @@ def release_decode(
     session.decode_server = -1
     server.load -= 1
     if place != D_QUEUED:
+        note_peak(server, at)
+        server.open = 1
         server.used -= units
         server.free += units
         server.num_admitted -= 1

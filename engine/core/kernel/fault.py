@@ -39,7 +39,7 @@ from .link import change_rate
 from .lists import unlink
 from .loss import handoff_lost, request_lost
 from .router import enqueue, enqueue_decode
-from .segment import boundaries_until, cut, wake
+from .segment import boundaries_until, cut, note_peak, wake
 from .state import Global, Server
 
 __all__ = ["apply_fault", "set_costs"]
@@ -69,10 +69,7 @@ def _stop_segment(
     if server.busy == 0:
         return
     count = boundaries_until(server, at)
-    if count < server.count:
-        used = server.used + count * server.num_decoding * server.growth
-        if used > server.peak_used:
-            server.peak_used = used
+    note_peak(server, at)
     account(g, server, i, at, count)
     node = g.nodes[g.sentinels + i * NUM_LISTS + PRE].next
     while node != g.sentinels + i * NUM_LISTS + PRE:

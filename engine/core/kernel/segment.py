@@ -9,7 +9,7 @@ from .heap import push_event
 from .jit import kernel
 from .state import Global, Server
 
-__all__ = ["boundaries_until", "boundary", "cut", "wake"]
+__all__ = ["boundaries_until", "boundary", "cut", "note_peak", "wake"]
 
 
 @kernel
@@ -49,6 +49,20 @@ def boundaries_until(server: Server, at: int) -> int:
     if boundary(server.start, server.base, server.slope, j) > at:
         j -= 1
     return j
+
+
+@kernel
+def note_peak(server: Server, at: int) -> None:
+    """Note the KV that is in use at `at`, before some of it is given back in mid-segment.
+
+    The server's record holds what is in use in the segment's first iteration.
+    """
+    used = server.used
+    if server.busy == 1 and server.count > 1:
+        j = min(server.count, first_boundary_from(server.start, server.base, server.slope, at))
+        used += (j - 1) * server.num_decoding * server.growth
+    if used > server.peak_used:
+        server.peak_used = used
 
 
 @kernel
