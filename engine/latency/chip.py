@@ -1,0 +1,182 @@
+"""What a chip and a serving stack can do, read from the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from subsecond.engine.catalog import Catalog, Entry
+from subsecond.engine.errors import InputError
+
+__all__ = ["Chip", "Stack", "chip", "serving_stack", "stack"]
+
+#: Width of the model that `expert_utilisation` is given for (DeepSeek-V3); smaller experts make smaller products.
+REFERENCE_WIDTH = 7168.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One accelerator, SI units.
+
+    Attributes:
+        peak_flops: dense peak by precision ("bf16", "fp8", "fp4"), all present: a missing one is the next wider.
+        gemm_utilisation, fp4_utilisation: share of the peak that large dense products reach, at 8 bits or more and at 4.
+        expert_utilisation: the same for grouped expert products of a model REFERENCE_WIDTH wide.
+        attention_utilisation: share of the bf16 peak that prefill attention reaches on long chunks, half of it at
+            `attention_half_chunk` tokens.
+        scaleup_bytes_s: per device and direction, among `scaleup_domain` devices; scaleout_bytes_s: to the others.
+    """
+
+    name: str
+    label: str
+    peak_flops: dict[str, float]
+    has_fp4: bool
+    memory_bytes: float
+    bandwidth_bytes_s: float
+    gemm_utilisation: float
+    fp4_utilisation: float
+    expert_utilisation: float
+    attention_utilisation: float
+    attention_half_chunk: float
+    bandwidth_efficiency: float
+    scaleup_domain: int
+    scaleup_bytes_s: float
+    scaleout_bytes_s: float
+
+    @property
+    def read_bytes_s(self) -> float:
+        """Rate at which weights and KV are read."""
+        return self.bandwidth_bytes_s * self.bandwidth_efficiency
+
+    def dense_flops_s(self, precision: str) -> float:
+        """Rate of dense matrix products."""
+        share = self.fp4_utilisation if precision == "fp4" and self.has_fp4 else self.gemm_utilisation
+        return self.peak_flops[precision] * share
+
+    def expert_flops_s(self, precision: str, width: float) -> float:
+        """Rate of grouped expert products; falls with the root of the model's width, and never beats dense ones."""
+        scale = (width / REFERENCE_WIDTH) ** 0.5
+        share = min(self.expert_utilisation * scale, self.gemm_utilisation)
+        if precision == "fp4" and self.has_fp4:
+            share *= self.fp4_utilisation / self.gemm_utilisation
+        return self.peak_flops[precision] * share
+
+    def attention_flops_s(self, chunk_tokens: float) -> float:
+        """Rate of prefill attention in chunks of that many query tokens."""
+        return (
+            self.peak_flops["bf16"]
+            * self.attention_utilisation
+            * chunk_tokens
+            / (chunk_tokens + self.attention_half_chunk)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One serving software, SI units.
+
+    Attributes:
+        layer_s, expert_layer_s: time per layer and iteration that no amount of hardware removes (launches,
+            memory-bound small operations), dense and mixture-of-experts layers.
+        host_layer_s: host time per layer; an iteration takes at least `layers` times this.
+        collective_s, collective_efficiency: fixed time of a collective, share of the link rate it reaches.
+        overlap: part of the shorter of reading weights and computing that hides behind the longer.
+        sequence_s: per sequence and iteration (sampling, bookkeeping).
+        request_s, disaggregated_request_s: fixed time of a request outside the chips.
+        utilisation_factor: over the chip's shares of peak.
+        burst_share: part of the requests in flight that arrive together in closed-loop tests.
+        pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
+    """
+
+    name: str
+    layer_s: float
+    expert_layer_s: float
+    host_layer_s: float
+    collective_s: float
+    collective_efficiency: float
+    overlap: float
+    sequence_s: float
+    request_s: float
+    disaggregated_request_s: float
+    utilisation_factor: float
+    token_budget: int
+    max_seqs: int
+    memory_share: float
+    burst_share: float
+    pad_tokens: int
+
+
+def chip(entry: Entry) -> Chip:
+    """The accelerator of a catalog entry.
+
+    Raises:
+        InputError: a figure is missing, or the device is not one that the formulas for HBM accelerators hold for.
+    """
+    if "gemm_utilisation" not in entry.values:
+        raise InputError(
+            entry.where, "gemm_utilisation", "nothing", f"an accelerator with prefill figures; {entry.name} has none"
+        )
+    bf16 = entry.number("dense_bf16")
+    fp8 = entry.number("dense_fp8", bf16)
+    fp4 = entry.number("dense_fp4", fp8)
+    gemm = entry.number("gemm_utilisation")
+    return Chip(
+        name=entry.name,
+        label=entry.label,
+        peak_flops={"bf16": bf16, "fp8": fp8, "fp4": fp4},
+        has_fp4=fp4 > fp8,
+        memory_bytes=entry.number("mem_capacity"),
+        bandwidth_bytes_s=entry.number("mem_bandwidth"),
+        gemm_utilisation=gemm,
+        fp4_utilisation=entry.number("fp4_utilisation", gemm),
+        expert_utilisation=entry.number("expert_utilisation"),
+        attention_utilisation=entry.number("attention_utilisation"),
+        attention_half_chunk=entry.number("attention_half_chunk"),
+        bandwidth_efficiency=entry.number("bandwidth_efficiency"),
+        scaleup_domain=round(entry.number("scaleup_domain")),
+        scaleup_bytes_s=entry.number("scaleup_bw", entry.number("nvlink_bw", 50e9)),
+        scaleout_bytes_s=entry.number("scaleout_bw", 25e9),
+    )
+
+
+def stack(entry: Entry, device: str) -> Stack:
+    """The serving stack of a catalog entry on a device; `KEY_on_DEVICE` in the entry goes before `KEY`."""
+    suffix = "_on_" + device.replace("-", "_").replace(".", "_")
+
+    def number(key: str, default: float | None = None) -> float:
+        return entry.number(key + suffix) if key + suffix in entry.values else entry.number(key, default)
+
+    layer = number("layer_us")
+    return Stack(
+        name=entry.name,
+        layer_s=layer,
+        expert_layer_s=number("expert_layer_us", layer),
+        host_layer_s=number("host_layer_us", 0.0),
+        collective_s=number("collective_us", 0.0),
+        collective_efficiency=number("collective_efficiency"),
+        overlap=number("overlap"),
+        sequence_s=number("sequence_us", 0.0),
+        request_s=number("request_ms"),
+        disaggregated_request_s=number("disaggregated_request_ms", number("request_ms")),
+        utilisation_factor=number("utilisation_factor", 1.0),
+        token_budget=round(number("token_budget")),
+        max_seqs=round(number("max_seqs")),
+        memory_share=number("memory_share"),
+        burst_share=number("burst_share", 0.0),
+        pad_tokens=round(number("bucket_smallest", 0.0)),
+    )
+
+
+def serving_stack(catalog: Catalog, engine: str, device: str) -> Stack:
+    """The stack that a measurement or a pipeline names; one the catalog does not know is the generic one of the device.
+
+    Engine names carry versions and additions ("vllm-0.11 + mooncake"): the longest known word at their start counts.
+    """
+    generic = "nxd-inference" if device.startswith("trainium") else "gpu"
+    name = engine.strip().lower()
+    while name:
+        found = catalog.find("engines", name)
+        if found is not None and "layer_us" in catalog.entry("engines", found).values:
+            return stack(catalog.entry("engines", found), device)
+        cut = max(name.rfind(separator) for separator in " -+(")
+        name = name[:cut].rstrip(" -+(") if cut > 0 else ""
+    return stack(catalog.entry("engines", generic), device)

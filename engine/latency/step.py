@@ -1,0 +1,206 @@
+"""Duration of one iteration on accelerators with HBM (GPUs, Trainium): prefill chunks and decode tokens together.
+
+    step = fixed + dense(k) + experts(k) + collectives(k) + attention        [s]
+
+for `k` tokens in the iteration, kernels taken one after the other:
+- `fixed`: per layer, what no hardware removes; at least the host's launches.
+- `dense`, `experts`: matrix products, the longer of computing (`2*weights*k / rate`) and reading the weights, plus the
+  part of the shorter that does not hide behind it. Of the experts only those are read that the batch touches.
+- `collectives`: tensor parallelism all-reduces the activations twice per layer, expert parallelism sends each token to
+  its experts and back.
+- `attention`: reading the KV of the decoding requests, and in prefill the longer of the pairs' FLOPs and reading.
+
+The same sum with the same names fills the tables of the integer core (`core_cost.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.errors import InputError
+from subsecond.engine.latency.chip import Chip, Stack
+from subsecond.engine.latency.model import ModelShape, WeightFormat
+
+__all__ = ["Deployment", "Layout"]
+
+Floats = NDArray[np.float64]
+#: Activations are exchanged in 16 bits; expert parallelism sends them out in 8 and takes them back in 16.
+_ACTIVATION_BYTES = 2.0
+_DISPATCH_BYTES = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one model copy is spread over devices.
+
+    Attributes:
+        devices: of the copy.
+        data_parallel_attention: every device attends for its own requests and holds all weights but the experts,
+            which are spread over all devices (DEP); otherwise everything is split (tensor parallelism).
+    """
+
+    devices: int
+    data_parallel_attention: bool = False
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A model served by a stack on a group of chips. `kv_bytes` is per element."""
+
+    model: ModelShape
+    weights: WeightFormat
+    kv_bytes: float
+    chip: Chip
+    stack: Stack
+    layout: Layout
+
+    def __post_init__(self) -> None:
+        if self.layout.devices < 1:
+            raise InputError("layout", "devices", self.layout.devices, "at least one device")
+
+    # ---- memory -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def kv_copies(self) -> float:
+        """How many devices of the group hold the same KV: tensor parallelism beyond the KV heads replicates them, and
+        a latent (MLA) cannot be split at all.
+        """
+        if self.layout.data_parallel_attention:
+            return 1.0
+        heads = 1 if self.model.latent_attention else self.model.kv_heads
+        return max(1.0, self.layout.devices / heads)
+
+    @cached_property
+    def weight_bytes_per_device(self) -> float:
+        total = self.model.weight_bytes(self.weights)
+        if not self.layout.data_parallel_attention:
+            return total / self.layout.devices
+        routed = self.model.routed_params * self.weights.expert_bytes
+        return (total - routed) + routed / self.layout.devices
+
+    @cached_property
+    def kv_room_bytes(self) -> float:
+        """Memory of the group that is left for KV, replicas of KV heads counted once; negative: the weights do not fit."""
+        free = self.chip.memory_bytes * self.stack.memory_share - self.weight_bytes_per_device
+        return free * self.layout.devices / self.kv_copies
+
+    # ---- parts of an iteration ----------------------------------------------------------------------------------
+
+    @cached_property
+    def fixed_s(self) -> float:
+        m, s = self.model, self.stack
+        return (m.layers - m.moe_layers) * s.layer_s + m.moe_layers * s.expert_layer_s
+
+    def _mixed(self, one: Floats, other: Floats) -> Floats:
+        """Two things that overlap in part."""
+        return np.maximum(one, other) + (1.0 - self.stack.overlap) * np.minimum(one, other)
+
+    def products_s(self, tokens: Floats) -> Floats:
+        """Matrix products of an iteration with `tokens` tokens [same shape], weights read or computed with."""
+        m, n = self.model, self.layout.devices
+        rate = self.chip.dense_flops_s(self.weights.precision) * self.stack.utilisation_factor
+        compute = 2.0 * m.always_params * tokens / (n * rate)
+        shards = 1 if self.layout.data_parallel_attention else n
+        read = m.always_params * self.weights.dense_bytes / (shards * self.chip.read_bytes_s)
+        total = self._mixed(compute, np.full_like(tokens, read))
+        if m.experts:
+            width = float(m.hidden)
+            rate = self.chip.expert_flops_s(self.weights.precision, width) * self.stack.utilisation_factor
+            compute = 2.0 * m.active_expert_params * tokens / (n * rate)
+            touched = 1.0 - (1.0 - m.experts_per_token / m.experts) ** tokens
+            read_experts = touched * m.routed_params * self.weights.expert_bytes / (n * self.chip.read_bytes_s)
+            total = total + self._mixed(compute, read_experts)
+        return total
+
+    def collectives_s(self, tokens: Floats) -> Floats:
+        """Exchanges between the devices of the group; none on one device."""
+        m, n, s = self.model, self.layout.devices, self.stack
+        if n == 1:
+            return np.zeros_like(tokens)
+        inside = n <= self.chip.scaleup_domain
+        rate = (self.chip.scaleup_bytes_s if inside else self.chip.scaleout_bytes_s) * s.collective_efficiency
+        if self.layout.data_parallel_attention:
+            sent = m.experts_per_token * m.hidden * _DISPATCH_BYTES * (n - 1) / n
+            return m.moe_layers * (2.0 * s.collective_s + tokens / n * sent / rate)
+        ring = 2.0 * (n - 1) / n * m.hidden * _ACTIVATION_BYTES
+        return 2.0 * m.layers * (s.collective_s + tokens * ring / rate)
+
+    def tokens_s(self, tokens: Floats) -> Floats:
+        """All of an iteration that depends on its number of tokens alone, attention left out."""
+        m, s = self.model, self.stack
+        device = self.fixed_s + self.products_s(tokens) + self.collectives_s(tokens) + tokens * self._window_token_s
+        return np.maximum(device, m.layers * s.host_layer_s)
+
+    @cached_property
+    def _window_token_s(self) -> float:
+        """Attention of one prefill token in the window layers, its window taken as full."""
+        if not self.model.window_layers:
+            return 0.0
+        pairs = self.model.window * self.model.window_pair_flops
+        return pairs / (self.layout.devices * self.chip.attention_flops_s(max(self.model.window, 1)))
+
+    @cached_property
+    def kv_token_read_s(self) -> float:
+        """Decode attention to one token of context: reading its KV, or computing with it where that takes longer."""
+        m, n = self.model, self.layout.devices
+        read = m.kv_token_bytes(self.kv_bytes) * self.kv_copies / (n * self.chip.read_bytes_s)
+        compute = m.decode_pair_flops / (n * self.chip.peak_flops["bf16"] * self.chip.attention_utilisation)
+        return max(read, compute)
+
+    @cached_property
+    def kv_fixed_read_s(self) -> float:
+        """Reading windows and recurrent state of one sequence."""
+        m = self.model
+        return m.kv_fixed_bytes(self.kv_bytes) * self.kv_copies / (self.layout.devices * self.chip.read_bytes_s)
+
+    def pair_s(self, chunk_tokens: float) -> float:
+        """Prefill attention per (query, key) pair, in chunks of that many tokens."""
+        return self.model.pair_flops / (self.layout.devices * self.chip.attention_flops_s(chunk_tokens))
+
+    # ---- whole iterations ---------------------------------------------------------------------------------------
+
+    def decode_s(self, sequences: float, context_tokens: float, width: float = 1.0) -> float:
+        """A decode iteration of `sequences` requests with `context_tokens` each, `width` tokens per request."""
+        tokens = np.array([sequences * width])
+        kv = sequences * (context_tokens * self.kv_token_read_s + self.kv_fixed_read_s)
+        return float(self.tokens_s(tokens)[0]) + sequences * self.stack.sequence_s + kv
+
+    def prefill_s(
+        self, new_tokens: float, cached_tokens: float = 0.0, chunk_tokens: float = 0.0, pad_to_chunk: bool = False
+    ) -> float:
+        """Prefill of one prompt alone, chunk by chunk.
+
+        Args:
+            new_tokens: to be computed, behind `cached_tokens`.
+            chunk_tokens: tokens of an iteration; 0: the stack's token budget.
+            pad_to_chunk: a chunk takes as long as a full one (compiled graphs of fixed shape).
+        """
+        chunk = chunk_tokens or float(self.stack.token_budget)
+        position, left, total = cached_tokens, new_tokens, 0.0
+        while left > 0:
+            size = min(chunk, left)
+            run = chunk if pad_to_chunk else size
+            attention = self.pair_s(run) * (size * position + size * size / 2.0)
+            reading = self.kv_token_read_s * (position + size)
+            total += float(self.tokens_s(np.array([run]))[0]) + max(attention, reading)
+            position, left = position + size, left - size
+        return total
+
+    @cached_property
+    def draft_token_s(self) -> float:
+        """One step of the draft: a small model of its own, or one more layer of this one (multi-token prediction).
+
+        Its layers and its head are read each time; a draft runs on every device of the group.
+        """
+        m = self.model
+        layers = m.draft_layers or 1
+        params = (
+            m.draft_params if m.draft_params > m.vocabulary else m.always_params / m.layers + m.vocabulary * m.hidden
+        )
+        shards = 1 if self.layout.data_parallel_attention else self.layout.devices
+        read = params * self.weights.dense_bytes / (shards * self.chip.read_bytes_s)
+        return layers * self.stack.layer_s + read
