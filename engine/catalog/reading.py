@@ -19,11 +19,12 @@ _WHOLE = "a table { number (or text), unit, source, date, provenance, note }"
 
 def near(name: str, names: Iterable[str], keep: int = 5) -> list[str]:
     """The names most like `name`, best first; none if nothing is alike."""
-    import difflib  # only a mistake needs it
+    from difflib import SequenceMatcher  # only a mistake needs it
 
-    wanted, known = name.lower(), sorted(set(names))
-    inside = [n for n in known if len(wanted) > 1 and wanted in n.lower()]
-    return list(dict.fromkeys([*difflib.get_close_matches(wanted, known, keep, 0.5), *inside]))[:keep]
+    wanted = name.lower()
+    likeness = {known: SequenceMatcher(None, wanted, known.lower()).ratio() for known in names}
+    found = [known for known in likeness if likeness[known] >= 0.5 or (len(wanted) > 1 and wanted in known.lower())]
+    return sorted(found, key=lambda known: (-likeness[known], known))[:keep]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
