@@ -1,0 +1,7 @@
+"""Trace replay: recorded requests and sessions become a workload. `docs/traces.md` says how, format by format."""
+
+from .formats import FORMATS
+from .reading import read_traces
+from .shipped import sample_names, sample_path
+
+__all__ = ["FORMATS", "read_traces", "sample_names", "sample_path"]
