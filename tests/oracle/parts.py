@@ -153,6 +153,8 @@ class Server:
 
     def fits(self, need: int) -> bool:
         room = self.free + self.retained
+        if self.role is Role.DECODE and need + (self.num_admitted + 1) * self.pool.growth_units > room:
+            return False
         return need <= room and (need + self.pool.watermark_units <= room or self.used == 0)
 
     def take(self, request: Request, need: int) -> tuple[int, int]:

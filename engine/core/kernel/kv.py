@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .codes import LRU, NUM_LISTS
+from .codes import LRU, NUM_LISTS, ROLE_DECODE
 from .jit import kernel
 from .lists import append, unlink
 from .state import Global, Server, Session
@@ -60,6 +60,8 @@ def evict(g: Global, i: int) -> bool:
 def fits(server: Server, need: int) -> bool:
     """Whether a request that needs `need` units may be admitted."""
     room = server.free + server.retained
+    if server.role == ROLE_DECODE and need + (server.num_admitted + 1) * server.growth > room:
+        return False
     return need <= room and (need + server.watermark <= room or server.used == 0)
 
 
