@@ -19,7 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STREAMS", "Table", "choices", "exponential", "geometric", "poisson_arrivals", "quantiles", "stream"]
+__all__ = [
+    "STREAMS",
+    "Table",
+    "choices",
+    "draw_mixture",
+    "exponential",
+    "geometric",
+    "poisson_arrivals",
+    "quantiles",
+    "stream",
+]
 
 Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -27,8 +37,8 @@ Bool = NDArray[np.bool_]
 #: Number of each subsystem's stream. A number is never given to another name: old seeds keep their meaning.
 STREAMS = {
     "coding.arrivals": 1,
-    "coding.tasks": 2,
-    "coding.steps": 3,
+    "coding.session_steps": 2,
+    "coding.task_steps": 3,
     "coding.first_prompt": 4,
     "coding.growth": 5,
     "coding.output": 6,
@@ -37,7 +47,7 @@ STREAMS = {
     "coding.breaks": 9,
     "coding.compaction": 10,
     "coding.subagents": 11,
-    "coding.subagent_steps": 12,
+    "subagent.steps": 12,
     "coding.user_growth": 13,
     "coding.task_output": 14,
     "coding.resumed": 15,
@@ -68,8 +78,6 @@ STREAMS = {
     "voice.speech_to_text": 41,
     "voice.text_to_speech": 42,
     "voice.network": 43,
-    "trace.sample": 64,
-    "trace.starts": 65,
     "voice.downlink": 44,
     "voice.tool_calls": 45,
     "voice.tool_call_tokens": 46,
@@ -77,6 +85,8 @@ STREAMS = {
     "voice.listening": 48,
     "voice.yield": 49,
     "voice.first_sentence": 50,
+    "trace.sample": 64,
+    "trace.starts": 65,
 }
 
 CELL_BITS = 14
@@ -120,7 +130,10 @@ class Table:
         low = int(self.nodes[0])
         if low == int(self.nodes[-1]):
             return np.full(count, low, np.int64)
-        bits = generator.integers(0, 1 << (CELL_BITS + PART_BITS), count, dtype=np.uint32).view(np.int32)
+        return self._at(_bits(generator, count))
+
+    def _at(self, bits: NDArray[np.int32]) -> Int64:
+        """Values at the probabilities `bits / 2^30`."""
         cell = bits >> PART_BITS
         part = (bits & ((1 << PART_BITS) - 1)).astype(np.int64)
         part *= np.diff(self.nodes)[cell]
@@ -136,6 +149,23 @@ class Table:
     def mean(self) -> float:
         """Mean of the draws."""
         return float((self.nodes[1:] + self.nodes[:-1]).sum()) / (2 * CELLS)
+
+
+def _bits(generator: np.random.Generator, count: int) -> NDArray[np.int32]:
+    return generator.integers(0, 1 << (CELL_BITS + PART_BITS), count, dtype=np.uint32).view(np.int32)
+
+
+def draw_mixture(tables: Sequence[Table], kind: Int64, generator: np.random.Generator) -> Int64:
+    """One value per item of `kind`, from the table of that number.
+
+    An item takes the same random bits from whichever table, so that it keeps its luck when its kind changes.
+    """
+    bits = _bits(generator, len(kind))
+    values = np.empty(len(kind), np.int64)
+    for number, table in enumerate(tables):
+        at = np.flatnonzero(kind == number)
+        values[at] = table._at(bits[at])
+    return values
 
 
 def quantiles(points: Sequence[tuple[float, float]], scale: float = 1.0) -> Table:
