@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from rich.console import Console
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from subsecond.engine.catalog import KINDS, PROVENANCES, Catalog
 from subsecond.engine.errors import InputError
