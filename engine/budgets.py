@@ -116,8 +116,8 @@ def _limits(entry: Entry) -> tuple[int | None, int | None, int | None] | None:
 
 
 def _percentile(statistic: str) -> float:
-    """`p99`, `p95 target` or `90% attainment` as a number; a bare target is meant for 95 of 100."""
-    for word in statistic.lower().replace("%", " % ").split():
+    """`p99`, `p95 target`, `TTFT p50` or `90% attainment` as a number; a bare target is meant for 95 of 100."""
+    for word in statistic.lower().replace("%", " ").split()[:2]:
         digits = word.removeprefix("p")
         if digits.isdigit() and 0 < int(digits) < 100:
             return float(digits)

@@ -109,7 +109,7 @@ def _outcome(outcome: BudgetOutcome) -> dict[str, Any]:
         "percentile": outcome.budget.percentile,
         "kept": outcome.is_kept,
         "median_excess_ms": None if outcome.excess_ps is None else outcome.excess_ps / PS_PER_MS,
-        "longest_stage_of_missed": outcome.blame,
+        "blame": outcome.blame,
     }
 
 

@@ -80,7 +80,8 @@ def _missed_sentence(name: str, kind: str, group: Group, outcome: BudgetOutcome)
         text += f", by {_time(outcome.excess_ps)} at the median"
     if outcome.blame:
         stage, count = next(iter(outcome.blame.items()))
-        text += f"; in {_share(count, sum(outcome.blame.values()))} of them {stage_words(stage)} is the longest stage"
+        share = _share(count, sum(outcome.blame.values()))
+        text += f"; in {share} of them {stage_words(stage)} is what exceeds the turns in time the most"
     if group.failed:
         text += f"; {group.failed:,} turns failed"
     return text + "."
@@ -140,11 +141,12 @@ def _floor(run: Run) -> Weighted:
         budget = max(limits, key=lambda b: b.turn_ps or 0)
         share = sum(fixed.values()) / (budget.turn_ps or 1)
         if share > 0.3:
-            names = " + ".join(stage_words(s) for s in sorted(fixed, key=lambda s: -fixed[s])[:3])
+            largest = sorted(fixed, key=lambda s: -fixed[s])[:3]
+            names = ", ".join(f"{stage_words(s)} {_time(fixed[s])}" for s in largest)
             yield (
                 1.5 + min(share, 1.0),
-                f"Of the {budget.name} limit ({_time(budget.turn_ps or 0)}), {_time(sum(fixed.values()))} go on "
-                f"average to stages that no pipeline can shorten ({names}) in {kind} turns.",
+                f"What no pipeline can shorten takes {_time(sum(fixed.values()))} of a {kind} turn on average "
+                f"({names}); {budget.name} allows {_time(budget.turn_ps or 0)}.",
             )
 
 

@@ -33,7 +33,8 @@ class BudgetOutcome:
     Attributes:
         met, missed: turns. Missed are also failed turns, and those still open that have waited longer than the limit.
         excess_ps: median time above the turn's limit of the answered turns that missed it; None: there is none.
-        blame: stage -> missed answered turns in which it was the longest.
+        blame: stage -> missed answered turns in which it exceeds its median over the turns that met the budget by
+            more than any other stage does.
     """
 
     budget: Budget
@@ -195,20 +196,22 @@ def _outcome(turns: Turns, budget: Budget, pick: Bool | None) -> BudgetOutcome:
     excess, blame = None, {}
     at = np.flatnonzero(late)
     if len(at):
-        blame = _blame(turns, at)
+        blame = _blame(turns, at, np.flatnonzero(met))
         if budget.turn_ps is not None:
             excess = int(np.median(turns.latency_ps[at] - budget.turn_ps))
     return BudgetOutcome(budget, int(np.count_nonzero(met)), missed, excess, blame)
 
 
-def _blame(turns: Turns, at: Int64) -> dict[str, int]:
-    longest = np.zeros(len(at), np.int64)
-    stage = np.zeros(len(at), np.int64)
+def _blame(turns: Turns, late: Int64, met: Int64) -> dict[str, int]:
     names = turns.stage_names
+    longest = np.full(len(late), np.iinfo(np.int64).min)
+    stage = np.zeros(len(late), np.int64)
     for i, name in enumerate(names):
-        column = turns.stage_ps(name)[at]
-        stage[column > longest] = i
-        longest = np.maximum(longest, column)
+        column = turns.stage_ps(name)
+        usual = int(np.median(column[met])) if len(met) else 0
+        excess = column[late] - usual
+        stage[excess > longest] = i
+        longest = np.maximum(longest, excess)
     counts = np.bincount(stage, minlength=len(names))
     order = np.argsort(-counts, kind="stable")
     return {names[i]: int(counts[i]) for i in order if counts[i]}

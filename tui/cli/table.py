@@ -60,52 +60,46 @@ def _group(lane: Lane, kind: str) -> Group:
 
 
 def _outcomes(run: Run) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), expand=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("agents", "pipeline"):
         table.add_column(name, no_wrap=True)
-    for name in ("turns", "failed", "p50", "p95", "p99"):
+    has_failed = any(lane.whole.failed for lane in run.lanes.values())
+    for name in ("turns", *(("failed",) if has_failed else ()), "p50", "p95", "p99"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("budget", no_wrap=True)
     table.add_column("met", justify="right", no_wrap=True)
     table.add_column("good/s", justify="right", no_wrap=True)
     for kind in _kinds(run):
         for i, (name, lane) in enumerate(run.lanes.items()):
-            _add_group(table, kind if i == 0 else "", name, _group(lane, kind))
+            _add_group(table, kind if i == 0 else "", name, _group(lane, kind), has_failed)
         table.add_section()
     return table
 
 
-def _add_group(table: Table, kind: str, name: str, group: Group) -> None:
+def _add_group(table: Table, kind: str, name: str, group: Group, has_failed: bool) -> None:
     budgets = [_budget_cells(outcome) for outcome in group.budgets] or [("-", Text("-"))]
     first, *rest = budgets
     turns = f"{group.turns:,}" + (f" +{group.unfinished:,}" if group.unfinished else "")
-    table.add_row(
-        kind,
-        name,
-        turns,
-        f"{group.failed:,}" if group.failed else "-",
-        *(_time(group.latency_ps.get(q)) for q in ("p50", "p95", "p99")),
-        *first,
-        f"{group.goodput_per_s:.2f}",
-    )
+    failed = [f"{group.failed:,}" if group.failed else "-"] if has_failed else []
+    times = [_time(group.latency_ps.get(q)) for q in ("p50", "p95", "p99")]
+    table.add_row(kind, name, turns, *failed, *times, *first, f"{group.goodput_per_s:.2f}")
     for cells in rest:
-        table.add_row(*[""] * 7, *cells, "")
+        table.add_row(*[""] * (6 + has_failed), *cells, "")
 
 
 def _budget_cells(outcome: BudgetOutcome) -> tuple[str, Text]:
     share = outcome.attainment
     shown = "-" if share is None else f"{100 * share:.1f} %"
-    words = outcome.budget.shown if outcome.budget.turn_ps is None else f"{outcome.budget.name} {outcome.budget.shown}"
-    # the sign tells without colour
-    mark = Text(shown + (" +" if outcome.is_kept else " -"), style="green" if outcome.is_kept else "red")
-    return words, mark
+    # the word tells without colour
+    kept = "kept" if outcome.is_kept else "late"
+    return outcome.budget.shown, Text(f"{shown} {kept}", style="green" if outcome.is_kept else "red")
 
 
 def _stages(run: Run) -> Table:
     """Mean time per answered turn, a column per agent kind and pipeline."""
     lanes = [(kind, name, _group(lane, kind)) for kind in _kinds(run) for name, lane in run.lanes.items()]
     lanes = [lane for lane in lanes if lane[2].stages_ps]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("mean ms per turn", no_wrap=True)
     several = len(_kinds(run)) > 1
     for kind, name, _ in lanes:
@@ -125,9 +119,11 @@ def _stages(run: Run) -> Table:
 
 
 def _sentences(run: Run) -> Iterator[str]:
-    findings = findings_of(run)
-    for finding in findings:
+    for finding in findings_of(run):
         yield f"• {finding}"
+    for budget in run.plan.budgets:
+        share = f"{budget.percentile:g} % of the turns" if budget.percentile < 100 else "every turn"
+        yield f"• {budget.name}: {budget.shown} for {share} ({budget.source})"
     secret = {
         name: sum(value.provenance == "not public" for value in lane.pipeline.parameters.values())
         for name, lane in run.lanes.items()
