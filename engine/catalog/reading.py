@@ -58,16 +58,17 @@ def entry_from_table(
     fields = dict(base.fields) if base else {}
     label = base.label if base else name
     read = _changed_value if is_change else _value
-    for key, item in _table(where, name, table).items():
+    place = f"{kind}.{name}"
+    for key, item in _table(where, place, table).items():
         if key == "label":
-            label = _word(where, f"{name}.label", item)
+            label = _word(where, f"{place}.label", item)
         elif key == "values":
-            for inner, value in _table(where, f"{name}.values", item).items():
-                values[inner] = read(where, f"{name}.{inner}", value, values, inner)
+            for inner, value in _table(where, f"{place}.values", item).items():
+                values[inner] = read(where, f"{place}.{inner}", value, values, inner)
         elif isinstance(item, str) and (base is None or key in fields):
             fields[key] = item
         elif key != "base":
-            values[key] = read(where, f"{name}.{key}", item, values, key)
+            values[key] = read(where, f"{place}.{key}", item, values, key)
     return Entry(kind, name, label, values, fields, where)
 
 
