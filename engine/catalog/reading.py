@@ -109,7 +109,23 @@ def _value(where: str, field: str, item: object, values: Mapping[str, Value], ke
         raise InputError(where, f"{field}.unit", unit, "one of " + ", ".join(near(unit, UNITS) or filter(None, UNITS)))
     if old is not None and known[0] != (dimension := (known_unit(old.unit) or known)[0]):
         raise InputError(where, f"{field}.unit", unit, f"{old.unit or 'count'!r} or another unit of {dimension}")
-    return Value(number, **parts)
+    value = Value(number, **parts)
+    _check_range(where, field, value, old)
+    return value
+
+
+def _check_range(where: str, field: str, value: Value, old: Value | None) -> None:
+    """A share is a share, and a number keeps the sign of the one it replaces; nothing runs at no rate at all."""
+    number = value.number
+    if number is None:
+        return
+    if value.unit == "share" and not 0 <= number <= 1:
+        raise InputError(where, field, value.shown, "a share from 0 to 1")
+    if old is not None and old.number is not None and number <= 0 <= old.number:
+        dimension, _ = known_unit(old.unit) or ("", 1.0)
+        is_rate = old.number > 0 and dimension.endswith("per second")
+        if number < 0 or is_rate:
+            raise InputError(where, field, value.shown, f"a number {'above' if is_rate else 'of at least'} 0")
 
 
 def _changed_value(where: str, field: str, item: object, values: Mapping[str, Value], key: str) -> Value:
@@ -130,4 +146,6 @@ def _changed_value(where: str, field: str, item: object, values: Mapping[str, Va
     is_switch = isinstance(item, bool) and old.unit not in ("", "count")  # true is no number of GB/s
     if not isinstance(item, (int, float)) or not math.isfinite(item) or is_switch:
         raise InputError(where, field, item, f"a finite number, as in {old.shown}")
-    return Value(float(item), old.unit, where, "", "assumed", note)
+    value = Value(float(item), old.unit, where, "", "assumed", note)
+    _check_range(where, field, value, old)
+    return value

@@ -97,6 +97,14 @@ def test_a_number_takes_the_place_of_what_is_not_public() -> None:
     assert (value.si(), value.provenance, value.note) == (800.0, "assumed", "instead of unknown")
 
 
+def test_nought_and_less_are_kept_where_they_mean_something() -> None:
+    catalog = Catalog({"models": {"gpt-oss-120b": {"experts_shared": 0, "window_layers": 0}}})
+    assert catalog.entry("models", "gpt-oss-120b").number("window_layers") == 0
+    assert Catalog({"links": {"mooncake-pd": {"itl_effect": -20}}}).entry("links", "mooncake-pd").number(
+        "itl_effect"
+    ) == pytest.approx(-0.2)
+
+
 def test_base_copies_an_entry_and_leaves_it_alone(tmp_path: Path) -> None:
     path = written(tmp_path, '[devices.my-gpu]\nbase = "h100"\nlabel = "My GPU"\nmem_capacity = 141\n')
     catalog = Catalog(path)
@@ -193,6 +201,10 @@ WHOLE = {"number": 1, "unit": "GB", "source": "s", "date": "2026", "provenance":
             "nummer",
             "one of number, text",
         ),
+        ({"devices": {"h100": {"power": -1}}}, "devices.h100-sxm.power", "-1 W", "of at least 0"),
+        ({"devices": {"h100": {"mem_bandwidth": 0}}}, "devices.h100-sxm.mem_bandwidth", "0 TB/s", "above 0"),
+        ({"devices": {"h100": {"dense_fp8": {"number": -5}}}}, "devices.h100-sxm.dense_fp8", "-5 TFLOPS", "above 0"),
+        ({"devices": {"h100": {"gemm_utilisation": 50}}}, "devices.h100-sxm.gemm_utilisation", "50 share", "0 to 1"),
         ({"devices": {"mine": {"power": 3}}}, "devices.mine.power", 3, "for a new value a table"),
         ({"devices": {"mine": {"base": "h1000"}}}, "devices.mine.base", "h1000", "h100"),
         ({"devices": {"mine": {"base": 3}}}, "devices.mine.base", 3, "one of"),
