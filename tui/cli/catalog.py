@@ -26,7 +26,9 @@ app = typer.Typer(help="List and explain the facts: devices, models, links, pipe
 
 Changes = Annotated[
     Path | None,
-    typer.Option("--changes", metavar="FILE", help="TOML with your own values; or a scenario, for its table `catalog`."),
+    typer.Option(
+        "--changes", metavar="FILE", help="TOML with your own values; or a scenario, for its table `catalog`."
+    ),
 ]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="OUT", help="Write JSON to this file; - for standard output.")
