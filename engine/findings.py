@@ -88,7 +88,7 @@ def _missed_sentence(name: str, kind: str, group: Group, outcome: BudgetOutcome)
 
 
 def _full(run: Run) -> Weighted:
-    """KV memory that ran full, in sessions of this run's own size."""
+    """KV memory that ran full, in sessions of this run's own size, and what was evicted before it could be reused."""
     for name, lane in run.lanes.items():
         core, servers = lane.pipeline.core, lane.results.servers
         begin = 0
@@ -97,27 +97,41 @@ def _full(run: Run) -> Weighted:
                 continue
             own = servers[begin : begin + pool.num_servers]
             begin += pool.num_servers
-            if pool.role is Role.PREFILL or not any(_is_full(s) for s in own):
+            if pool.role is Role.PREFILL or not any(_is_full(server) for server in own):
                 continue
-            held = _sessions_held(lane, pool)
             where = "decode KV memory" if pool.role is Role.DECODE else "KV memory"
             text = (
-                f"{name}: {where} holds {held:,} sessions of this run's mean context at a time "
+                f"{name}: {where} holds {_sessions_held(lane, pool):,} sessions of this run's mean context at a time "
                 f"({pool.num_servers} x {pool.capacity_units // pool.units_per_token:,} tokens), and it ran full"
             )
-            preempted, evicted = sum(s.preemptions for s in own), sum(s.evictions for s in own)
-            if evicted:
-                text += f"; {evicted:,} idle sessions were evicted"
+            preempted = sum(server.preemptions for server in own)
             if preempted:
                 text += f"; {preempted:,} requests were preempted"
-            largest = lane.whole.largest_stage([s for s in STAGES if s in lane.whole.stages_ps])
-            if lane.whole.stages_ps and largest == queue:
-                text += f"; waiting for it ({stage_words(queue)}) is the largest stage"
+            if lane.whole.stages_ps:
+                largest = lane.whole.largest_stage([s for s in STAGES if s in lane.whole.stages_ps])
+                if largest == queue:
+                    text += f"; waiting for it ({stage_words(queue)}) is the largest stage"
             yield 2.2, text + "."
+        evicted = sum(server.evictions for server in servers)
+        wanted, found = _reuse(lane)
+        if evicted and found < 0.9 * wanted:
+            yield (
+                1.8,
+                f"{name} evicted {evicted:,} idle sessions for room: of the prompt tokens that a session had sent "
+                f"before, {_share(wanted - found, wanted)} had to be computed again.",
+            )
+
+
+def _reuse(lane: Lane) -> tuple[int, int]:
+    """Prompt tokens that could have been reused, and those found in a cache, over the requests that ended."""
+    done = lane.results.finish_ps >= 0
+    wanted = lane.turns.workload.reuse_tokens[done]
+    found = np.minimum(lane.results.hit_tokens[done], wanted)
+    return int(wanted.sum(dtype=np.int64)), int(found.sum(dtype=np.int64))
 
 
 def _is_full(server: ServerCounters) -> bool:
-    return server.evictions > 0 or server.preemptions > 0 or server.peak_used_units >= 0.95 * server.capacity_units
+    return server.preemptions > 0 or server.peak_used_units >= 0.95 * server.capacity_units
 
 
 def _sessions_held(lane: Lane, pool: Pool) -> int:

@@ -118,8 +118,8 @@ def test_findings_say_who_is_ahead_and_what_is_late() -> None:
 
 
 def test_findings_say_when_memory_ran_full() -> None:
-    work = workload(sessions=12, prompt=200, kinds=("coding", "voice"))
-    found = "\n".join(findings_of(run(cores={"split": disaggregated(capacity=700)}, work=work)))
+    work = workload(sessions=12, kinds=("coding", "voice"), gap_ps=0)
+    found = "\n".join(findings_of(run(cores={"split": disaggregated(capacity=420)}, work=work)))
     assert "decode KV memory holds 2 sessions" in found
     assert "ran full" in found
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from subsecond.engine.errors import SubsecondError
+from subsecond.tui.cli.catalog import app as catalog_app
 
 __all__ = ["app", "main"]
 
@@ -78,6 +79,9 @@ def run(
         json_out=json,
         quiet=quiet,
     )
+
+
+app.add_typer(catalog_app, name="catalog")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from subsecond.engine.findings import findings_of, stage_words
-from subsecond.engine.metrics import BudgetOutcome, Group
-from subsecond.engine.run import Lane, Run
+from subsecond.engine.metrics import BudgetOutcome
+from subsecond.engine.run import Run
 
 __all__ = ["show_run"]
 
@@ -30,6 +31,7 @@ def show_run(run: Run, traces: list[str]) -> None:
     console = Console(width=width, highlight=False)
     console.print(_headline(run, traces), style="bold")
     console.print(_outcomes(run))
+    console.print(_budgets(run))
     console.print(_stages(run))
     for text in _sentences(run):
         console.print(Padding(Text(text), (0, 0, 0, 1)))
@@ -55,51 +57,60 @@ def _kinds(run: Run) -> list[str]:
     return list(run.plan.workload.kinds)
 
 
-def _group(lane: Lane, kind: str) -> Group:
-    return lane.groups[kind]
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def _outcomes(run: Run) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    """Turns and latencies, a row per agent kind and pipeline."""
+    table = _table()
     for name in ("agents", "pipeline"):
         table.add_column(name, no_wrap=True)
     has_failed = any(lane.whole.failed for lane in run.lanes.values())
-    for name in ("turns", *(("failed",) if has_failed else ()), "p50", "p95", "p99"):
+    has_open = any(lane.whole.unfinished for lane in run.lanes.values())
+    counts = ["turns", *(["failed"] if has_failed else []), *(["open"] if has_open else [])]
+    for name in (*counts, "p50", "p95", "p99", "goodput/s"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("budget", no_wrap=True)
-    table.add_column("met", justify="right", no_wrap=True)
-    table.add_column("good/s", justify="right", no_wrap=True)
     for kind in _kinds(run):
         for i, (name, lane) in enumerate(run.lanes.items()):
-            _add_group(table, kind if i == 0 else "", name, _group(lane, kind), has_failed)
+            group = lane.groups[kind]
+            failed = [_count(group.failed)] if has_failed else []
+            unfinished = [_count(group.unfinished)] if has_open else []
+            times = [_time(group.latency_ps.get(q)) for q in ("p50", "p95", "p99")]
+            goodput = f"{group.goodput_per_s:.2f}"
+            table.add_row("" if i else kind, name, f"{group.turns:,}", *failed, *unfinished, *times, goodput)
         table.add_section()
     return table
 
 
-def _add_group(table: Table, kind: str, name: str, group: Group, has_failed: bool) -> None:
-    budgets = [_budget_cells(outcome) for outcome in group.budgets] or [("-", Text("-"))]
-    first, *rest = budgets
-    turns = f"{group.turns:,}" + (f" +{group.unfinished:,}" if group.unfinished else "")
-    failed = [f"{group.failed:,}" if group.failed else "-"] if has_failed else []
-    times = [_time(group.latency_ps.get(q)) for q in ("p50", "p95", "p99")]
-    table.add_row(kind, name, turns, *failed, *times, *first, f"{group.goodput_per_s:.2f}")
-    for cells in rest:
-        table.add_row(*[""] * (6 + has_failed), *cells, "")
+def _budgets(run: Run) -> Table:
+    """Share of turns that met each budget, a column per pipeline; without colour a word tells whether that will do."""
+    table = _table()
+    table.add_column("budget", no_wrap=True)
+    for name in run.lanes:
+        table.add_column(name, justify="right", no_wrap=True)
+    for kind in _kinds(run):
+        groups = [lane.groups[kind] for lane in run.lanes.values()]
+        for outcomes in zip(*(group.budgets for group in groups), strict=True):
+            budget = outcomes[0].budget
+            share = f"{budget.percentile:g} %" if budget.percentile < 100 else "all"
+            table.add_row(f"{kind}: {budget.shown} for {share}", *(_attainment(outcome) for outcome in outcomes))
+    return table
 
 
-def _budget_cells(outcome: BudgetOutcome) -> tuple[str, Text]:
+def _attainment(outcome: BudgetOutcome) -> Text:
     share = outcome.attainment
-    shown = "-" if share is None else f"{100 * share:.1f} %"
-    # the word tells without colour
-    kept = "kept" if outcome.is_kept else "late"
-    return outcome.budget.shown, Text(f"{shown} {kept}", style="green" if outcome.is_kept else "red")
+    if share is None:
+        return Text("-")
+    shown = f"{math.floor(1000 * share) / 10:.1f} %"
+    return Text(f"{shown} kept", style="green") if outcome.is_kept else Text(f"{shown} late", style="red")
 
 
 def _stages(run: Run) -> Table:
     """Mean time per answered turn, a column per agent kind and pipeline."""
-    lanes = [(kind, name, _group(lane, kind)) for kind in _kinds(run) for name, lane in run.lanes.items()]
+    lanes = [(kind, name, lane.groups[kind]) for kind in _kinds(run) for name, lane in run.lanes.items()]
     lanes = [lane for lane in lanes if lane[2].stages_ps]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = _table()
     table.add_column("mean ms per turn", no_wrap=True)
     several = len(_kinds(run)) > 1
     for kind, name, _ in lanes:
@@ -122,8 +133,7 @@ def _sentences(run: Run) -> Iterator[str]:
     for finding in findings_of(run):
         yield f"• {finding}"
     for budget in run.plan.budgets:
-        share = f"{budget.percentile:g} % of the turns" if budget.percentile < 100 else "every turn"
-        yield f"• {budget.name}: {budget.shown} for {share} ({budget.source})"
+        yield f"• {budget.name}, {budget.shown}: {budget.source}"
     secret = {
         name: sum(value.provenance == "not public" for value in lane.pipeline.parameters.values())
         for name, lane in run.lanes.items()
@@ -131,6 +141,10 @@ def _sentences(run: Run) -> Iterator[str]:
     for name, count in secret.items():
         if count:
             yield f"• {name} rests on {count} parameters that nobody has published: subsecond catalog show {name}"
+
+
+def _count(count: int) -> str:
+    return f"{count:,}" if count else "-"
 
 
 def _time(ps: int | None) -> str:
