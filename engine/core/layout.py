@@ -78,7 +78,8 @@ def lay_out(pipeline: Pipeline, workload: Workload, seed: int, *, can_fail: bool
     g["num_groups"] = len(workload.group_tokens)
     g["sides"] = sides
     g["seed"] = seed
-    g["dirty"] = -1
+    for name in ("dirty", "dirty_now", "begun_at"):
+        g[name] = -1
     if can_fail:
         g["columns"] = codes.COLUMNS_ALL
     else:

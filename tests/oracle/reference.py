@@ -281,6 +281,7 @@ class Reference:
             self.wake(server)
         elif self.p.decode_lost is Policy.FALLBACK and self.pools[2]:
             self.leave_prefill(q)
+            q.place = "falling back"
             if self.fall_back(q, t):
                 self.enqueue(q, t)
         elif self.p.decode_lost is Policy.FAIL:
@@ -734,7 +735,7 @@ class Reference:
             return "decode_first"
         if q.place == "routing":
             return "routing"
-        if q.place in ("queued", "parked"):
+        if q.place in ("queued", "parked", "falling back"):
             return "prefill" if q.was_taken else "prefill_queue"
         if q.place == "prefilling":
             return "prefill"

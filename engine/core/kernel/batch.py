@@ -1,22 +1,15 @@
-"""A server's iterations: what is in a batch, how long it runs unchanged, what is due when it ends."""
+"""A server's iterations: what is in a batch, and how long it runs unchanged."""
 
 from __future__ import annotations
 
 from .codes import (
-    D_FIFO,
-    D_FLOW,
-    D_LANDING,
     D_NONE,
     D_RUNNING,
     DECODE_QUEUE,
     END,
-    ENTRY,
-    FINISHED,
     FIRST,
-    HANDOFF,
     HANDOFF_QUEUE,
     IDLE,
-    LAND,
     LANDED,
     LEAVING,
     MILESTONE,
@@ -27,26 +20,23 @@ from .codes import (
     PREFILLING,
     QUEUE,
     QUEUED,
-    RETURN,
     ROLE_DECODE,
     ROLE_PREFILL,
     RUN,
-    RUNNING,
-    STAGED,
 )
-from .depart import held, leave_prefill, stop_decoding
-from .heap import heap_insert, heap_rekey, heap_remove, push_event
+from .depart import leave_prefill, stop_decoding
+from .heap import heap_insert, push_event
 from .jit import kernel
-from .journal import JOIN, SEGMENT, TOKEN, note
+from .journal import JOIN, note
 from .kv import evict, fits, publish, reserve
-from .link import enter_link, tail
+from .link import enter_link
 from .lists import append, push_front, unlink
-from .request import close_stage, end_request, first_token, reach_milestone, resume
+from .request import close_stage, resume
 from .router import arrive, enqueue, enqueue_decode
 from .segment import boundary
 from .state import Global, Server, Session
 
-__all__ = ["account", "begin", "end_segment", "left"]
+__all__ = ["begin", "join", "left", "next_step"]
 
 #: Iterations of a segment at most; keeps products small.
 LONGEST = 1 << 16
@@ -399,161 +389,3 @@ def begin(
         begin_decoding(g, i, at)
     else:
         begin_prefilling(g, i, at)
-
-
-@kernel
-def finish(
-    g: Global,
-    s: int,
-    i: int,
-    units: int,
-    at: int,
-) -> None:
-    """A request that holds `units` on server `i` has its last token; its KV stays there as an entry."""
-    server = g.servers[i]
-    session = g.sessions[s]
-    unlink(g, g.order_nodes + s)
-    publish(g, session.context * g.sides + server.pool, i, units, units)
-    server.load -= 1
-    session.server = -1
-    if server.role == ROLE_DECODE:
-        server.num_admitted -= 1
-        session.decode_server = -1
-        session.decode_place = D_NONE
-        entry = g.entries[session.context * g.sides + ENTRY]
-        if g.kv_return == 1 and entry.server >= 0:
-            entry.return_units = session.given * g.unit
-            entry.return_due = at + g.link_t0 + entry.return_units * g.link_unit * g.link_fill // 4
-            push_event(g, entry.return_due, RETURN, session.context)
-    end_request(g, s, at, FINISHED, True)
-
-
-@kernel
-def commit_decoding(
-    g: Global,
-    i: int,
-    at: int,
-) -> None:
-    """Handle the decoding requests for which the last committed step is one of interest, by session id."""
-    server = g.servers[i]
-    base = server.heap
-    while server.heap_size > 0 and g.heap[base].key == server.step:
-        s = g.heap[base].session
-        session = g.sessions[s]
-        steps = server.step - session.join_step
-        session.given = min(session.output, session.given_at_join + steps * server.growth // g.unit)
-        first_token(g, session, at)
-        reach_milestone(g, session, s, at)
-        if session.given < session.output:
-            key = next_step(g, server, session)
-            heap_rekey(g, base, server.heap_size, 0, key, s)
-            continue
-        heap_remove(g, base, server.heap_size, s)
-        server.heap_size -= 1
-        units = session.decode_units if server.role == ROLE_DECODE else session.units
-        units = held(server, session, units)
-        server.num_decoding -= 1
-        server.kv -= units
-        finish(g, s, i, units, at)
-
-
-@kernel
-def prefill_done(
-    g: Global,
-    s: int,
-    at: int,
-) -> None:
-    """A PREFILL server has computed all of a request: its KV is staged until it has landed."""
-    session = g.sessions[s]
-    unlink(g, g.order_nodes + s)
-    session.place = STAGED
-    session.prefilled_at = at
-    place = session.decode_place
-    if session.stage == PREFILL:
-        following = DECODE_QUEUE
-        if place in (D_FLOW, D_LANDING):
-            following = HANDOFF
-        elif place == D_FIFO:
-            following = HANDOFF_QUEUE
-        close_stage(g, session, at, following)
-    if place == D_LANDING:
-        session.due = at + tail(g, session)
-        push_event(g, session.due, LAND, s)
-    elif place == D_NONE:
-        enqueue_decode(g, s, at)
-
-
-@kernel
-def commit_chunks(
-    g: Global,
-    i: int,
-    at: int,
-    count: int,
-) -> None:
-    """Prefill chunks of `count` iterations are done; handle complete prefills in the order of admission."""
-    server = g.servers[i]
-    lists = g.sentinels + i * NUM_LISTS
-    node = g.nodes[lists + PRE].next
-    while node != lists + PRE:
-        s = node - g.order_nodes
-        node = g.nodes[node].next
-        session = g.sessions[s]
-        session.position += session.chunk * count
-        server.prefill_tokens += session.chunk * count
-        if session.leaving == 1 or session.position < session.total:
-            continue
-        if session.group >= 0:
-            g.warm[session.group * g.num_servers + i] = 1
-        server.num_prefilling -= 1
-        if server.partial == s:
-            server.partial = -1
-        if server.role == ROLE_PREFILL:
-            prefill_done(g, s, at)
-            continue
-        session.given += 1
-        note(g, TOKEN, i, at, session.request, session.given, 0, 0)
-        resume(session, at)
-        first_token(g, session, at)
-        reach_milestone(g, session, s, at)
-        if session.given == session.output:
-            finish(g, s, i, session.units, at)
-            continue
-        session.place = RUNNING
-        unlink(g, g.order_nodes + s)
-        append(g, lists + RUN, g.order_nodes + s)
-        join(g, server, s, i, session.units)
-
-
-@kernel
-def account(g: Global, server: Server, i: int, at: int, count: int) -> None:
-    """Count `count` committed iterations of the segment in progress, which ends at `at`."""
-    note(g, SEGMENT, i, server.step, server.start, count, server.base, server.slope)
-    server.step += count
-    server.iterations += count
-    server.busy_ps += at - server.start
-    server.sequence_steps += count * server.num_decoding
-    server.busy = 0
-    server.end = -1
-
-
-@kernel
-def end_segment(
-    g: Global,
-    i: int,
-    at: int,
-) -> None:
-    """Commit the iterations of server `i`'s segment, which is over."""
-    server = g.servers[i]
-    count = server.count
-    account(g, server, i, at, count)
-    if count > 1:
-        units = (count - 1) * server.num_decoding * server.growth
-        server.free -= units
-        server.used += units
-        server.kv += units
-        if server.used > server.peak_used:
-            server.peak_used = server.used
-    if server.heap_size > 0:
-        commit_decoding(g, i, at)
-    if server.num_prefilling > 0:
-        commit_chunks(g, i, at, count)

@@ -136,7 +136,7 @@ def release_decode(
     session.decode_server = -1
     server.load -= 1
     if place != D_QUEUED:
-        note_peak(server, at)
+        note_peak(g, i, at)
         server.open = 1
         server.used -= units
         server.free += units

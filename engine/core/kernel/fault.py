@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .batch import account, left
+from .batch import left
 from .codes import (
     D_FIFO,
     D_FLOW,
@@ -39,7 +39,7 @@ from .link import change_rate
 from .lists import unlink
 from .loss import handoff_lost, request_lost
 from .router import enqueue, enqueue_decode
-from .segment import boundaries_until, cut, note_peak, wake
+from .segment import account, boundaries_until, cut, note_peak, wake
 from .state import Global, Server
 
 __all__ = ["apply_fault", "set_costs"]
@@ -69,7 +69,7 @@ def _stop_segment(
     if server.busy == 0:
         return
     count = boundaries_until(server, at)
-    note_peak(server, at)
+    note_peak(g, i, at)
     account(g, server, i, at, count)
     node = g.nodes[g.sentinels + i * NUM_LISTS + PRE].next
     while node != g.sentinels + i * NUM_LISTS + PRE:

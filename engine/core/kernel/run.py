@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .batch import begin, end_segment
+from .batch import begin
 from .cancel import cancel
 from .codes import (
     ARRIVE,
@@ -34,6 +34,7 @@ from .codes import (
     THROTTLED,
     WAITING,
 )
+from .commit import end_segment
 from .depart import leave_prefill
 from .fault import apply_fault
 from .heap import KIND_SHIFT, event_at, event_key, pop_event, push_event
@@ -133,14 +134,20 @@ def begin_dirty(
     g: Global,
 ) -> None:
     """Let the dirty servers begin; those that become dirty meanwhile wait for the next time."""
-    i = g.dirty
+    is_first = g.begun_at < g.now
+    g.begun_at = g.now
+    g.dirty_now = g.dirty
     g.dirty = -1
-    while i >= 0:
-        following = g.servers[i].dirty_next
-        g.servers[i].dirty = 0
-        if g.servers[i].busy == 0:
+    while g.dirty_now >= 0:
+        i = g.dirty_now
+        server = g.servers[i]
+        g.dirty_now = server.dirty_next
+        server.dirty = 0
+        if is_first:
+            g.beginning = i
+        if server.busy == 0:
             begin(g, i, g.now)
-        i = following
+    g.beginning = g.num_servers
 
 
 @entry_point

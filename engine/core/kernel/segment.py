@@ -7,9 +7,10 @@ import math
 from .codes import END
 from .heap import push_event
 from .jit import kernel
+from .journal import SEGMENT, note
 from .state import Global, Server
 
-__all__ = ["boundaries_until", "boundary", "cut", "note_peak", "wake"]
+__all__ = ["account", "boundaries_until", "boundary", "cut", "note_peak", "settle", "wake"]
 
 
 @kernel
@@ -52,14 +53,67 @@ def boundaries_until(server: Server, at: int) -> int:
 
 
 @kernel
-def note_peak(server: Server, at: int) -> None:
+def account(g: Global, server: Server, i: int, at: int, count: int) -> None:
+    """Count `count` committed iterations of the segment in progress, which ends at `at`."""
+    note(g, SEGMENT, i, server.step, server.start, count, server.base, server.slope)
+    server.step += count
+    server.iterations += count
+    server.busy_ps += at - server.start
+    server.sequence_steps += count * server.num_decoding
+    server.busy = 0
+    server.end = -1
+
+
+@kernel
+def settle(g: Global, server: Server, i: int, at: int) -> None:
+    """Commit the segment that ends at `at`, but for what is due for single requests at its last boundary."""
+    count = server.count
+    account(g, server, i, at, count)
+    if count > 1:
+        units = (count - 1) * server.num_decoding * server.growth
+        server.free -= units
+        server.used += units
+        server.kv += units
+        if server.used > server.peak_used:
+            server.peak_used = server.used
+
+
+@kernel
+def _insert_dirty(g: Global, first: int, i: int) -> int:
+    """Put server `i` into a list of dirty servers that starts with `first`; returns which one comes first then."""
+    if first < 0 or i < first:
+        g.servers[i].dirty_next = first
+        return i
+    before = first
+    while g.servers[before].dirty_next >= 0 and g.servers[before].dirty_next < i:
+        before = g.servers[before].dirty_next
+    g.servers[i].dirty_next = g.servers[before].dirty_next
+    g.servers[before].dirty_next = i
+    return first
+
+
+@kernel
+def _next_boundary(g: Global, server: Server, i: int, at: int) -> int:
+    """Number of the first boundary of the segment of server `i` that is still to come at `at`.
+
+    A boundary at `at` is, as long as the server has not begun anew: the servers' turn comes in ascending number when
+    all events are handled.
+    """
+    if at == g.begun_at and i <= g.beginning:
+        at += 1
+    return first_boundary_from(server.start, server.base, server.slope, at)
+
+
+@kernel
+def note_peak(g: Global, i: int, at: int) -> None:
     """Note the KV that is in use at `at`, before some of it is given back in mid-segment.
 
     The server's record holds what is in use in the segment's first iteration.
     """
+    server = g.servers[i]
     used = server.used
     if server.busy == 1 and server.count > 1:
-        j = min(server.count, first_boundary_from(server.start, server.base, server.slope, at))
+        j = min(server.count, _next_boundary(g, server, i, at))
         used += (j - 1) * server.num_decoding * server.growth
     if used > server.peak_used:
         server.peak_used = used
@@ -71,11 +125,19 @@ def cut(g: Global, i: int, at: int) -> None:
     server = g.servers[i]
     if server.busy == 0 or server.count == 1:
         return
-    j = first_boundary_from(server.start, server.base, server.slope, at)
-    if j < server.count:
-        server.count = j
-        server.end = boundary(server.start, server.base, server.slope, j)
-        push_event(g, server.end, END, i)
+    j = _next_boundary(g, server, i, at)
+    if j >= server.count:
+        return
+    server.count = j
+    server.end = boundary(server.start, server.base, server.slope, j)
+    if at == g.begun_at and server.end == at:
+        # Other servers are beginning at this very time: this one begins among them when its turn comes. Nothing is due
+        # for single requests, and there are no chunks: those who ask for a cut then have seen room in the iterations.
+        settle(g, server, i, at)
+        server.dirty = 1
+        g.dirty_now = _insert_dirty(g, g.dirty_now, i)
+        return
+    push_event(g, server.end, END, i)
 
 
 @kernel
@@ -85,13 +147,4 @@ def wake(g: Global, i: int) -> None:
     if server.up == 0 or server.busy == 1 or server.dirty == 1:
         return
     server.dirty = 1
-    after = g.dirty
-    if after < 0 or i < after:
-        server.dirty_next = after
-        g.dirty = i
-        return
-    before = after
-    while g.servers[before].dirty_next >= 0 and g.servers[before].dirty_next < i:
-        before = g.servers[before].dirty_next
-    server.dirty_next = g.servers[before].dirty_next
-    g.servers[before].dirty_next = i
+    g.dirty = _insert_dirty(g, g.dirty, i)

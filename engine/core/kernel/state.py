@@ -250,6 +250,9 @@ class Global:
     last_root: I8  # the root session whose start is in the heap; its start brings the next one
     num_roots: I8
     dirty: I8  # first of the servers that begin next, -1 for none
+    dirty_now: I8  # first of those that have yet to begin of the ones that are beginning
+    begun_at: I8  # when servers began last, -1 for never
+    beginning: I8  # at `begun_at` the servers up to this number have begun, or have passed up their turn
     columns: I8
     sides: I8
     decode_nodes: I8  # nodes of the decode side start here, then order, entries and sentinels
