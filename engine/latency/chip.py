@@ -19,7 +19,7 @@ class Chip:
 
     Attributes:
         peak_flops: dense peak by precision ("bf16", "fp8", "fp4"), all present: a missing one is the next wider.
-        gemm_utilisation, fp4_utilisation: share of the peak that large dense products reach, at 8 bits or more and at 4.
+        gemm_utilisation, fp4_utilisation: share of the peak in large dense products, at 8 bits or more and at 4.
         expert_utilisation: the same for grouped expert products of a model REFERENCE_WIDTH wide.
         attention_utilisation: share of the bf16 peak that prefill attention reaches on long chunks, half of it at
             `attention_half_chunk` tokens.
@@ -54,7 +54,7 @@ class Chip:
 
     def expert_flops_s(self, precision: str, width: float) -> float:
         """Rate of grouped expert products; falls with the root of the model's width, and never beats dense ones."""
-        scale = (width / REFERENCE_WIDTH) ** 0.5
+        scale: float = (width / REFERENCE_WIDTH) ** 0.5
         share = min(self.expert_utilisation * scale, self.gemm_utilisation)
         if precision == "fp4" and self.has_fp4:
             share *= self.fp4_utilisation / self.gemm_utilisation
@@ -85,6 +85,7 @@ class Stack:
         utilisation_factor: over the chip's shares of peak.
         burst_share: part of the requests in flight that arrive together in closed-loop tests.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
+        is_static: a batch is prefilled together and decodes together, nothing joins it.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Stack:
     memory_share: float
     burst_share: float
     pad_tokens: int
+    is_static: bool
 
 
 def chip(entry: Entry) -> Chip:
@@ -163,6 +165,7 @@ def stack(entry: Entry, device: str) -> Stack:
         memory_share=number("memory_share"),
         burst_share=number("burst_share", 0.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
+        is_static=number("static_batch", 0.0) > 0,
     )
 
 

@@ -114,7 +114,7 @@ class ModelShape:
         return rest * fmt.dense_bytes + self.routed_params * fmt.expert_bytes
 
     def kv_token_bytes(self, kv_bytes: float) -> float:
-        """KV bytes that a token of context adds: GQA `2*layers*kv_heads*head_dim`, MLA `layers*(latent+rope)` elements."""
+        """KV bytes of one more token: GQA `2*layers*kv_heads*head_dim`, MLA `layers*(latent+rope)` elements."""
         return self.full_kv_elements * kv_bytes
 
     def kv_fixed_bytes(self, kv_bytes: float) -> float:

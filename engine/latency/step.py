@@ -41,10 +41,18 @@ class Layout:
         devices: of the copy.
         data_parallel_attention: every device attends for its own requests and holds all weights but the experts,
             which are spread over all devices (DEP); otherwise everything is split (tensor parallelism).
+        stages: groups of layers on devices of their own, one after the other, with one batch under way: memory of
+            all, speed of one stage's devices.
     """
 
     devices: int
     data_parallel_attention: bool = False
+    stages: int = 1
+
+    @property
+    def ranks(self) -> int:
+        """Devices that work at the same time."""
+        return self.devices // self.stages
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,8 @@ class Deployment:
     layout: Layout
 
     def __post_init__(self) -> None:
-        if self.layout.devices < 1:
-            raise InputError("layout", "devices", self.layout.devices, "at least one device")
+        if self.layout.devices < 1 or self.layout.stages < 1 or self.layout.devices % self.layout.stages:
+            raise InputError("layout", "devices", self.layout.devices, "at least one device per pipeline stage")
 
     # ---- memory -------------------------------------------------------------------------------------------------
 
@@ -72,7 +80,7 @@ class Deployment:
         if self.layout.data_parallel_attention:
             return 1.0
         heads = 1 if self.model.latent_attention else self.model.kv_heads
-        return max(1.0, self.layout.devices / heads)
+        return max(1.0, self.layout.ranks / heads)
 
     @cached_property
     def weight_bytes_per_device(self) -> float:
@@ -84,7 +92,7 @@ class Deployment:
 
     @cached_property
     def kv_room_bytes(self) -> float:
-        """Memory of the group that is left for KV, replicas of KV heads counted once; negative: the weights do not fit."""
+        """Memory of the group that is left for KV, replicas counted once; negative: the weights do not fit."""
         free = self.chip.memory_bytes * self.stack.memory_share - self.weight_bytes_per_device
         return free * self.layout.devices / self.kv_copies
 
@@ -101,7 +109,7 @@ class Deployment:
 
     def products_s(self, tokens: Floats) -> Floats:
         """Matrix products of an iteration with `tokens` tokens [same shape], weights read or computed with."""
-        m, n = self.model, self.layout.devices
+        m, n = self.model, self.layout.ranks
         rate = self.chip.dense_flops_s(self.weights.precision) * self.stack.utilisation_factor
         compute = 2.0 * m.always_params * tokens / (n * rate)
         shards = 1 if self.layout.data_parallel_attention else n
@@ -118,7 +126,7 @@ class Deployment:
 
     def collectives_s(self, tokens: Floats) -> Floats:
         """Exchanges between the devices of the group; none on one device."""
-        m, n, s = self.model, self.layout.devices, self.stack
+        m, n, s = self.model, self.layout.ranks, self.stack
         if n == 1:
             return np.zeros_like(tokens)
         inside = n <= self.chip.scaleup_domain
@@ -141,12 +149,12 @@ class Deployment:
         if not self.model.window_layers:
             return 0.0
         pairs = self.model.window * self.model.window_pair_flops
-        return pairs / (self.layout.devices * self.chip.attention_flops_s(max(self.model.window, 1)))
+        return pairs / (self.layout.ranks * self.chip.attention_flops_s(max(self.model.window, 1)))
 
     @cached_property
     def kv_token_read_s(self) -> float:
         """Decode attention to one token of context: reading its KV, or computing with it where that takes longer."""
-        m, n = self.model, self.layout.devices
+        m, n = self.model, self.layout.ranks
         read = m.kv_token_bytes(self.kv_bytes) * self.kv_copies / (n * self.chip.read_bytes_s)
         compute = m.decode_pair_flops / (n * self.chip.peak_flops["bf16"] * self.chip.attention_utilisation)
         return max(read, compute)
@@ -155,11 +163,11 @@ class Deployment:
     def kv_fixed_read_s(self) -> float:
         """Reading windows and recurrent state of one sequence."""
         m = self.model
-        return m.kv_fixed_bytes(self.kv_bytes) * self.kv_copies / (self.layout.devices * self.chip.read_bytes_s)
+        return m.kv_fixed_bytes(self.kv_bytes) * self.kv_copies / (self.layout.ranks * self.chip.read_bytes_s)
 
     def pair_s(self, chunk_tokens: float) -> float:
         """Prefill attention per (query, key) pair, in chunks of that many tokens."""
-        return self.model.pair_flops / (self.layout.devices * self.chip.attention_flops_s(chunk_tokens))
+        return self.model.pair_flops / (self.layout.ranks * self.chip.attention_flops_s(chunk_tokens))
 
     # ---- whole iterations ---------------------------------------------------------------------------------------
 
@@ -167,7 +175,12 @@ class Deployment:
         """A decode iteration of `sequences` requests with `context_tokens` each, `width` tokens per request."""
         tokens = np.array([sequences * width])
         kv = sequences * (context_tokens * self.kv_token_read_s + self.kv_fixed_read_s)
-        return float(self.tokens_s(tokens)[0]) + sequences * self.stack.sequence_s + kv
+        return float(self.tokens_s(tokens)[0]) + self.sequences_s(sequences) + kv
+
+    def sequences_s(self, sequences: float) -> float:
+        """Sampling and bookkeeping of a batch; with data-parallel attention every rank has its own scheduler."""
+        ranks = self.layout.devices if self.layout.data_parallel_attention else 1
+        return sequences / ranks * self.stack.sequence_s
 
     def prefill_s(
         self, new_tokens: float, cached_tokens: float = 0.0, chunk_tokens: float = 0.0, pad_to_chunk: bool = False
@@ -201,6 +214,6 @@ class Deployment:
         params = (
             m.draft_params if m.draft_params > m.vocabulary else m.always_params / m.layers + m.vocabulary * m.hidden
         )
-        shards = 1 if self.layout.data_parallel_attention else self.layout.devices
+        shards = 1 if self.layout.data_parallel_attention else self.layout.ranks
         read = params * self.weights.dense_bytes / (shards * self.chip.read_bytes_s)
         return layers * self.stack.layer_s + read

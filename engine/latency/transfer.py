@@ -65,8 +65,8 @@ def fabric(entry: Entry) -> Fabric:
 def moved_bytes(model: ModelShape, tokens: float, kv_bytes: float, ranks: int) -> float:
     """KV bytes on the wire for `tokens` when `ranks` tensor-parallel ranks each send what they hold.
 
-    With more ranks than KV heads the heads are replicated and sent more than once (Qwen3-235B at TP8 moves twice its KV);
-    a latent (MLA) is sent once, by one rank.
+    With more ranks than KV heads the heads are replicated and sent more than once (Qwen3-235B at TP8 moves twice its
+    KV); a latent (MLA) is sent once, by one rank.
     """
     copies = 1.0 if model.latent_attention else max(1.0, ranks / model.kv_heads)
     return model.kv_bytes(tokens, kv_bytes) * copies

@@ -106,7 +106,8 @@ class WaferGroup:
         """Time of one dense layer for one token."""
         m = self.machine
         gain = 1.0 if self.launch_software else m.software_gain
-        return m.layer_s * (self.model.hidden / _REFERENCE_WIDTH) ** m.layer_width_exponent * gain
+        width: float = (self.model.hidden / _REFERENCE_WIDTH) ** m.layer_width_exponent
+        return m.layer_s * width * gain
 
     @property
     def slots(self) -> int:

@@ -1,0 +1,195 @@
+"""From the words of a measurement to a deployment and a load: layouts, number formats, lengths, speculation.
+
+Only what the row says, and rules that hold for a whole serving stack; nothing here knows a single row.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from subsecond.engine.catalog import Catalog, Entry
+from subsecond.engine.latency.chip import Chip, Stack, chip, serving_stack
+from subsecond.engine.latency.measurements import Measurement
+from subsecond.engine.latency.model import (
+    KV_BYTES,
+    WEIGHT_FORMATS,
+    ModelShape,
+    WeightFormat,
+    model_shape,
+    weight_format,
+)
+from subsecond.engine.latency.speculation import draft_length, kept_tokens
+from subsecond.engine.latency.steady import Load
+from subsecond.engine.latency.step import Deployment, Layout
+
+__all__ = ["Skipped", "candidates", "deployment", "device_entry", "includes_prefill", "load", "model_of"]
+
+#: Lengths where a row does not say and no data set is named: a short chat turn.
+_INPUT_TOKENS: Final = 1024
+_OUTPUT_TOKENS: Final = 512
+#: Draft length of a speculation whose length is not published.
+UNKNOWN_DRAFT: Final = 4
+
+
+class Skipped(Exception):
+    """A row that cannot be predicted, with the reason."""
+
+
+def device_entry(facts: Catalog, row: Measurement) -> Entry:
+    """The row's device, or the one that its serving software is known to run on."""
+    name = row.device
+    if not name:
+        engine = facts.find("engines", row.engine)
+        value = facts.entry("engines", engine).values.get("device") if engine else None
+        if value is None or not value.text:
+            raise Skipped("the row names no device")
+        name = value.text
+    found = facts.find("devices", name)
+    if found is None:
+        raise Skipped(f"unknown device {name!r}")
+    return facts.entry("devices", found)
+
+
+def model_of(facts: Catalog, row: Measurement) -> ModelShape:
+    found = facts.find("models", row.model)
+    if found is None:
+        raise Skipped(f"unknown model {row.model!r}")
+    return model_shape(facts.entry("models", found))
+
+
+def formats(row: Measurement, model: ModelShape) -> tuple[WeightFormat, float]:
+    """Weights and bytes per KV element. KV that is not stated is fp8 beside 4- and 8-bit weights on NVIDIA's own
+    software, whose checkpoints carry its scales, and 16 bits elsewhere.
+    """
+    if row.weight_dtype and row.weight_dtype not in WEIGHT_FORMATS:
+        raise Skipped(f"unknown weight format {row.weight_dtype!r}")
+    if row.kv_dtype and row.kv_dtype not in KV_BYTES:
+        raise Skipped(f"unknown KV format {row.kv_dtype!r}")
+    weights = weight_format(model, row.weight_dtype)
+    small = bool(row.weight_dtype) and WEIGHT_FORMATS[row.weight_dtype] <= 1.0
+    nvidia = row.engine.startswith(("tensorrt", "trt", "mlperf", "inference"))
+    return weights, KV_BYTES[row.kv_dtype or ("fp8" if small and nvidia else "bf16")]
+
+
+def _parallel(row: Measurement, word: str) -> int | None:
+    """Degree of DEP, ADP, EP; of `EPa/EPb` the decode pool's."""
+    found = re.findall(rf"(?:^|[\s/]){word}\s*(\d+)", row.parallel)
+    return int(found[-1]) if found else None
+
+
+def _degree(cell: str) -> int | None:
+    """Tensor-parallel degree; of `8+8` the first pool's."""
+    found = re.match(r"\s*(\d+)", cell)
+    return int(found.group(1)) if found else None
+
+
+def _layout(row: Measurement, device: Chip) -> Layout | None:
+    """What the row says of its layout; None if it says nothing."""
+    pools = 2 if "+" in row.tp else 1
+    devices = row.num_devices // pools if row.num_devices else None
+    spread = _parallel(row, "DEP")
+    attention = _parallel(row, "ADP")
+    if spread or attention:
+        return Layout(spread or attention or 1, data_parallel_attention=True)
+    if row.kind == "disaggregated" and not row.tp and (devices or row.parallel):
+        return Layout(_parallel(row, "EP") or devices or 1, data_parallel_attention=True)
+    tp = _degree(row.tp)
+    if device.name.startswith("trainium"):
+        return Layout(devices) if devices else None  # its degree counts logical cores, several to a chip
+    if tp:
+        return Layout(tp)
+    return None
+
+
+def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> list[Deployment]:
+    """Deployments that the row may mean: one if it gives a layout, else those that hold the weights."""
+    device = chip(entry)
+    stack = serving_stack(facts, row.engine, device.name)
+    weights, kv_bytes = formats(row, model)
+    stated = _layout(row, device)
+    if stated is not None:
+        layouts = [stated]
+    elif not row.device:
+        layouts = [_smallest_roomy(device, model.weight_bytes(weights))]
+    else:
+        most = min(row.num_devices or 8, device.scaleup_domain)
+        sizes = [2**i for i in range(7) if 2**i <= most]
+        layouts = [Layout(n) for n in sizes]
+        if model.experts:
+            layouts += [Layout(n, data_parallel_attention=True) for n in sizes if n > 1]
+    found = [Deployment(model, weights, kv_bytes, device, stack, layout) for layout in layouts]
+    fitting = [d for d in found if d.kv_room_bytes > 0]
+    if not fitting:
+        raise Skipped(f"{model.label} does not fit {found[-1].layout.devices} x {device.label}")
+    return fitting
+
+
+def _smallest_roomy(device: Chip, weight_bytes: float) -> Layout:
+    """The least power of two of devices whose memory the weights fill to less than two thirds; nodes in sequence."""
+    devices = 2 ** max(0, math.ceil(math.log2(weight_bytes / (device.memory_bytes * 2 / 3))))
+    return Layout(devices, stages=max(1, devices // device.scaleup_domain))
+
+
+def deployment(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> Deployment:
+    """The one deployment of a row; where it does not say, the largest of the candidates (one tensor-parallel node)."""
+    found = candidates(facts, row, model, entry)
+    tensor = [d for d in found if not d.layout.data_parallel_attention]
+    return (tensor or found)[-1]
+
+
+def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | None = None) -> Load:
+    """Lengths from the row, from a data set it names, or the usual ones."""
+    dataset = _dataset(facts, row, model)
+
+    def length(key: str, stated: int | None, usual: int) -> float:
+        if stated is not None:
+            return float(stated)
+        return dataset.number(key, usual) if dataset else float(usual)
+
+    if row.metric == "ttft_ms" and row.input_tokens is None and dataset is None:
+        raise Skipped("the prompt length is not given")
+    draft = draft_tokens(row)
+    prompt = length("input_tokens", row.input_tokens, _INPUT_TOKENS)
+    on = row.pairs.get("prefix_caching", "on") != "off"
+    cached = length("cached_tokens", row.cached_tokens, 0) if on else 0.0
+    if cached >= prompt:
+        raise Skipped(f"{cached:g} cached tokens in a prompt of {prompt:g}")
+    chunk = row.number("chunk") or 0.0
+    return Load(
+        input_tokens=prompt,
+        output_tokens=length("output_tokens", row.output_tokens, _OUTPUT_TOKENS),
+        cached_tokens=cached,
+        draft_tokens=draft,
+        kept_tokens=kept_tokens(facts, draft),
+        chunk_tokens=chunk,
+        pads=chunk > 0.0,
+        prefills=row.kind != "disaggregated" or row.number("at_tok_s_user") is not None,
+    )
+
+
+def draft_tokens(row: Measurement) -> int:
+    """Draft length that the row says or means; 0 where nothing is said."""
+    length = draft_length(row.spec_decode)
+    if length is not None:
+        return length
+    return UNKNOWN_DRAFT if row.spec_decode else 0
+
+
+def _dataset(facts: Catalog, row: Measurement, model: ModelShape) -> Entry | None:
+    """A benchmark data set of known lengths that the row names."""
+    names = [f"mlperf-{model.name}"] if row.engine.startswith("mlperf") else []
+    names += [words.strip() for words in re.findall(r"data set ([^;]+)", row.note)]
+    for name in names:
+        found = facts.find("datasets", name)
+        if found is not None:
+            return facts.entry("datasets", found)
+    return None
+
+
+def includes_prefill(row: Measurement) -> bool:
+    """Whether the row's speed of one user counts the time to the first token."""
+    note = row.note.lower()
+    said = re.search(r"(includes?|including) (the )?(ttft|prefill)|prefill[^;]* included|request latency|llmperf", note)
+    return bool(said) or row.engine.startswith(("tensorrt", "trt"))

@@ -1,0 +1,145 @@
+"""What a server gives its users under a steady load: time to first token, time per token, tokens per second.
+
+Closed loop: `concurrency` requests are always in flight, each of the same size; prefills of the others share the
+iterations with the decodes. Without a concurrency the server is full: the batch is as large as its KV memory and its
+limit of sequences allow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from subsecond.engine.latency.step import Deployment
+
+__all__ = ["Load", "Steady", "best_rate", "closed_loop", "largest_batch", "prefill_alone"]
+
+_ROUNDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests of one size.
+
+    Attributes:
+        input_tokens, cached_tokens: prompt, and what of it is in the prefix cache.
+        draft_tokens, kept_tokens: speculation; 0 and 1 without.
+        prefills: whether the server itself prefills; not where another pool does.
+        chunk_tokens: of prefill; 0: the stack's token budget. With `pads`, every chunk costs as much as a full one.
+    """
+
+    input_tokens: float
+    output_tokens: float
+    cached_tokens: float = 0.0
+    draft_tokens: int = 0
+    kept_tokens: float = 1.0
+    chunk_tokens: float = 0.0
+    pads: bool = False
+    prefills: bool = True
+
+    @property
+    def new_tokens(self) -> float:
+        return max(self.input_tokens - self.cached_tokens, 1.0)
+
+    @property
+    def mean_context(self) -> float:
+        """Context of a request half way through its reply."""
+        return self.input_tokens + self.output_tokens / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Result: seconds, and output tokens per second of the whole server."""
+
+    ttft_s: float
+    tpot_s: float
+    rate_tokens_s: float
+    batch: float
+
+    def user_rate(self, output_tokens: float) -> float:
+        """Output tokens per second that one user sees from sending to the last token."""
+        return output_tokens / (self.ttft_s + (output_tokens - 1.0) * self.tpot_s)
+
+
+def prefill_alone(deployment: Deployment, load: Load, prompts: float = 1.0) -> float:
+    """Prefill of a batch of equal prompts with nothing else on the server, padding included."""
+    new, pad = load.new_tokens, deployment.stack.pad_tokens
+    if pad:
+        new = max(float(pad), 2.0 ** math.ceil(math.log2(new + 1.0)))  # the start token counts too
+    chunk = load.chunk_tokens or float(deployment.stack.token_budget)
+    if prompts == 1.0 or prompts * new > chunk or load.pads:
+        return prompts * deployment.prefill_s(new, load.cached_tokens, chunk, load.pads)
+    pairs = prompts * (new * load.cached_tokens + new * new / 2.0)
+    return float(deployment.tokens_s(np.array([prompts * new]))[0]) + pairs * deployment.pair_s(new)
+
+
+def largest_batch(deployment: Deployment, load: Load) -> float:
+    """Sequences that KV memory and the stack's limit allow; 0: the weights do not fit."""
+    each = deployment.model.kv_bytes(load.mean_context, deployment.kv_bytes)
+    ranks = deployment.layout.devices if deployment.layout.data_parallel_attention else 1
+    return min(max(deployment.kv_room_bytes, 0.0) / each, float(deployment.stack.max_seqs * ranks))
+
+
+def _step(deployment: Deployment, load: Load, batch: float, interference: float) -> float:
+    """An iteration with `batch` decodes and the prefill tokens that keep the batch full, times `interference`."""
+    share = interference * batch * load.kept_tokens / load.output_tokens if load.prefills else 0.0
+    prefill = share * load.new_tokens
+    tokens = np.array([batch * (1.0 + load.draft_tokens) + prefill])
+    chunk = load.chunk_tokens or float(deployment.stack.token_budget)
+    pairs = share * (load.new_tokens * load.cached_tokens + load.new_tokens**2 / 2.0)
+    kv = batch * (load.mean_context * deployment.kv_token_read_s + deployment.kv_fixed_read_s)
+    draft = load.draft_tokens * deployment.draft_token_s
+    step = float(deployment.tokens_s(tokens)[0]) + deployment.sequences_s(batch) + kv + draft
+    return step + pairs * deployment.pair_s(min(chunk, load.new_tokens))
+
+
+def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = None) -> Steady:
+    """The steady state of `concurrency` requests in flight, or of a full server.
+
+    A request waits for a place in the batch if there are more requests than places, then for the prefills of those that
+    arrived with it (`burst_share` of the others), then for its own.
+    """
+    places = max(largest_batch(deployment, load), 1e-9)
+    requests = places if concurrency is None else float(concurrency)
+    alone = prefill_alone(deployment, load)
+    if deployment.stack.is_static:
+        tpot = _step(deployment, load, requests, 0.0) / load.kept_tokens
+        ttft = deployment.stack.request_s + prefill_alone(deployment, load, requests)
+        return Steady(ttft, tpot, requests * load.output_tokens / (ttft + load.output_tokens * tpot), requests)
+    batch = min(requests, places)
+    others = (requests - 1.0) / requests if requests > 1.0 else 0.0
+    first = deployment.stack.request_s + alone * (1.0 + deployment.stack.burst_share * max(batch - 1.0, 0.0))
+    active, tpot = batch, 0.0
+    for _ in range(_ROUNDS):
+        tpot = _step(deployment, load, active, others) / load.kept_tokens
+        decode = load.output_tokens * tpot
+        # A full server always has someone to prefill: all its places decode or wait for their turn in the same steps.
+        share = 1.0 if concurrency is None else decode / (first + decode)
+        active = 0.5 * (active + max(batch * share, min(1.0, batch)))
+    rate = active / tpot
+    ttft = first
+    if requests > batch:
+        ttft += (requests - batch) / rate * load.output_tokens
+    return Steady(ttft, tpot, rate, active)
+
+
+def best_rate(deployments: Iterable[Deployment], load: Load, user_tokens_s: float = 0.0) -> float:
+    """Best output tokens per second and device among layouts that still give each user `user_tokens_s`.
+
+    0 if none does. Batches are tried in steps of a sixth of an octave.
+    """
+    best = 0.0
+    for deployment in deployments:
+        most = largest_batch(deployment, load)
+        batch = 1.0
+        while batch <= most:
+            step = _step(deployment, load, batch, (batch - 1.0) / batch)
+            if load.kept_tokens / step >= user_tokens_s:
+                best = max(best, batch * load.kept_tokens / step / deployment.layout.devices)
+            batch *= 2.0 ** (1.0 / 6.0)
+        if user_tokens_s == 0.0 and most > 0:
+            best = max(best, closed_loop(deployment, load).rate_tokens_s / deployment.layout.devices)
+    return best

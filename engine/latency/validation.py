@@ -1,0 +1,171 @@
+"""Predicts published measurements from their setup alone, and sums the errors up.
+
+Every row goes through the formulas that the pipelines use; `setups.py` reads what the row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from subsecond.engine.catalog import Catalog, Entry
+from subsecond.engine.catalog import catalog as shipped_catalog
+from subsecond.engine.errors import InputError
+from subsecond.engine.latency.measurements import Measurement
+from subsecond.engine.latency.setups import (
+    Skipped,
+    candidates,
+    deployment,
+    device_entry,
+    draft_tokens,
+    formats,
+    includes_prefill,
+    load,
+    model_of,
+)
+from subsecond.engine.latency.speculation import kept_tokens
+from subsecond.engine.latency.steady import best_rate, closed_loop, prefill_alone
+from subsecond.engine.latency.transfer import Fabric, moved_bytes
+from subsecond.engine.latency.wafer import WaferGroup, is_wafer, wafer, wafers_for_weights
+
+__all__ = ["KINDS", "METRICS", "Prediction", "Summary", "predict", "predict_rows", "summarise"]
+
+KINDS = ("colocated", "disaggregated", "prefill_only", "kv_transfer")
+METRICS = ("ttft_ms", "tpot_ms", "tok_s_user", "output_tok_s_per_device", "total_output_tok_s", "kv_transfer_ms")
+#: Draft models help those that are much larger than they are.
+_SMALLEST_SPECULATIVE_PARAMS = 10e9
+#: Share of a RoCE or EFA line that KV transfers reach, and their fixed times: fit of the Mooncake tables (catalog,
+#: links, roce-8x200).
+_TRANSFER_LINK = "roce-8x200"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One row: `predicted` and `error` are None if it was skipped, `skipped` is then the reason.
+
+    `error` is `predicted / published - 1`.
+    """
+
+    id: str
+    family: str
+    metric: str
+    predicted: float | None
+    published: float
+    error: float | None
+    skipped: str
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Errors of a set of rows; shares and medians are None without a predicted row."""
+
+    rows: int
+    predicted: int
+    median_abs_error: float | None
+    within_35_percent: float | None
+
+
+def predict_rows(rows: Sequence[Measurement], facts: Catalog | None = None) -> list[Prediction]:
+    """A prediction, or a reason, for every row."""
+    facts = facts or shipped_catalog()
+    return [_prediction(row, facts) for row in rows]
+
+
+def _prediction(row: Measurement, facts: Catalog) -> Prediction:
+    value: float | None = None
+    reason = ""
+    try:
+        value = predict(row, facts)
+    except Skipped as skipped:
+        reason = str(skipped)
+    except InputError as error:
+        reason = f"the catalog lacks a figure: {error}"
+    error_share = value / row.value - 1.0 if value is not None else None
+    return Prediction(row.id, row.family, row.metric, value, row.value, error_share, reason, row.doubtful)
+
+
+def predict(row: Measurement, facts: Catalog) -> float:
+    """The row's metric in the row's unit.
+
+    Raises:
+        Skipped: unknown kind, metric, device or model, or something that the prediction needs is not given.
+    """
+    if row.kind not in KINDS:
+        raise Skipped(f"unknown kind {row.kind!r}")
+    if row.metric not in METRICS:
+        raise Skipped(f"unknown metric {row.metric!r}")
+    model = model_of(facts, row)
+    entry = device_entry(facts, row)
+    if row.kind == "kv_transfer" or row.metric == "kv_transfer_ms":
+        return _transfer_s(facts, row, entry) * 1e3
+    if is_wafer(entry):
+        return _wafer(facts, row, entry)
+    if row.metric == "output_tok_s_per_device" and row.concurrency is None:
+        found = candidates(facts, row, model, entry)
+        work = load(facts, row, model)
+        wanted = row.number("at_tok_s_user")
+        if wanted is not None or len(found) > 1:
+            rate = best_rate(found, work, wanted or 0.0)
+            if rate == 0.0:
+                raise Skipped(f"no layout gives a user {wanted:g} tok/s")
+            return rate
+    server = deployment(facts, row, model, entry)
+    work = load(facts, row, model)
+    if row.metric == "ttft_ms" and row.kind == "prefill_only":
+        return (server.stack.request_s + prefill_alone(server, work, float(row.concurrency or 1))) * 1e3
+    if row.metric == "ttft_ms" and row.kind == "disaggregated":
+        alone = prefill_alone(server, work)
+        return (server.stack.disaggregated_request_s + alone + _transfer_s(facts, row, entry)) * 1e3
+    steady = closed_loop(server, work, row.concurrency)
+    if row.metric == "ttft_ms":
+        return steady.ttft_s * 1e3
+    if row.metric == "tpot_ms":
+        return steady.tpot_s * 1e3
+    if row.metric == "tok_s_user":
+        return steady.user_rate(work.output_tokens) if includes_prefill(row) else 1.0 / steady.tpot_s
+    per = server.layout.devices if row.metric == "output_tok_s_per_device" else 1
+    return steady.rate_tokens_s / per
+
+
+def _transfer_s(facts: Catalog, row: Measurement, entry: Entry) -> float:
+    """KV of the prompt from a prefill node to a decode node of the same devices, all NICs of a node together."""
+    model = model_of(facts, row)
+    if row.input_tokens is None:
+        raise Skipped("the prompt length is not given")
+    link = facts.entry("links", _TRANSFER_LINK)
+    ranks = deployment(facts, row, model, entry).layout.devices
+    line = entry.number("scaleout_bw", 25e9) * ranks
+    way = Fabric(
+        "", "", line, link.number("efficiency"), link.number("submit_us"), link.number("layer_submit_us"), 1e12
+    )
+    _, kv_bytes = formats(row, model)
+    return way.seconds(moved_bytes(model, row.input_tokens, kv_bytes, ranks), model.layers)
+
+
+def _wafer(facts: Catalog, row: Measurement, entry: Entry) -> float:
+    """Decode on SRAM machines; their services speculate unless a row says that they do not, if the model is large."""
+    model = model_of(facts, row)
+    if row.metric not in ("tok_s_user", "tpot_ms"):
+        raise Skipped(f"no prediction of {row.metric} on {entry.label}")
+    machine = wafer(entry)
+    weights, kv_bytes = formats(row, model)
+    launch = row.spec_decode == "none"
+    draft = draft_tokens(row)
+    if not row.spec_decode and model.params_total >= _SMALLEST_SPECULATIVE_PARAMS:
+        draft = round(entry.number("draft_tokens", 0.0))
+    wafers = row.num_devices or wafers_for_weights(machine, model, weights)
+    group = WaferGroup(machine, model, weights, kv_bytes, wafers, launch_software=launch)
+    context = float(row.input_tokens or 1024) + float(row.output_tokens or 512) / 2
+    seconds = group.decode_s(float(row.concurrency or 1), context) / kept_tokens(facts, draft)
+    return seconds * 1e3 if row.metric == "tpot_ms" else 1.0 / seconds
+
+
+def summarise(predictions: Sequence[Prediction]) -> Summary:
+    """Median and share of the errors."""
+    errors = [abs(p.error) for p in predictions if p.error is not None]
+    if not errors:
+        return Summary(len(predictions), 0, None, None)
+    within = sum(error <= 0.35 for error in errors) / len(errors)
+    return Summary(len(predictions), len(errors), median(errors), within)
