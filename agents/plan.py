@@ -37,7 +37,7 @@ def plan_run(
     Raises:
         InputError: something in the scenario, a trace or the catalog cannot be used.
     """
-    facts = Catalog(scenario.catalog) if scenario.catalog else catalog()
+    facts = Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
     pipelines = {}
     for name, overrides in scenario.pipelines.items():
         values = dict(overrides)
