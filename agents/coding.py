@@ -3,7 +3,7 @@
 A step ends for its user with the last token. Then its tools run (a few of them for very long), and the next step sends
 the whole context again, grown by the output and the tool results. After the last step of a task the user reads and
 thinks. A context that reaches its limit is compacted: the next prompt is short and shares only the system prompt with
-what was cached. Some steps start sub-agents, child sessions with a context of their own; the parent waits for them.
+what was cached; or the user ends the session there. Some steps start sub-agents, child sessions with a context of their own; the parent waits for them.
 
 Every draw has a stream of its own and takes one value per item, in order, so that more sessions leave the scripts of
 the earlier ones as they are.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from subsecond.engine.core.config import Workload
 from subsecond.engine.errors import InputError
 from subsecond.engine.workload.distributions import choices, draw_mixture, geometric, stream
-from subsecond.engine.workload.runs import heads, offsets
+from subsecond.engine.workload.runs import heads, offsets, ranks
 
 from .parameters import Parameters, load_document, parse_parameters
 from .population import PS_PER_US, Draw, check_size, context_limit, grown_prompts, sendable, session_starts
@@ -76,13 +76,17 @@ def draw_coding(
     """
     draw = Draw("coding", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context)
     starts = session_starts(draw)
-    roots = _root_steps(parameters, draw, len(starts))
+    steps = _root_steps(parameters, draw, len(starts))
+    main, compacted = _contexts(parameters, draw, steps, "coding")
+    lengths = _until_given_up(parameters, draw, steps.lengths, compacted)
+    if draw.max_turns is not None:
+        lengths = np.minimum(lengths, draw.max_turns)
     if draw.duration_ps is not None:
-        roots = roots.cut(sendable(starts, roots.lengths, roots.gap_ps, draw.duration_ps))
+        lengths = np.minimum(lengths, sendable(starts, steps.lengths, steps.gap_ps, draw.duration_ps))
+    roots, main = steps.cut(lengths), main.cut(steps.lengths, lengths)
     parents, children = _subagent_steps(parameters, draw, roots)
     check_size(draw, len(roots.gap_ps) + len(children.gap_ps))
-    main = _contexts(parameters, draw, roots, "coding")
-    sub = _contexts(parameters, draw, children, "subagent")
+    sub, _ = _contexts(parameters, draw, children, "subagent")
     return _workload(starts, parents, (roots, children), (main, sub))
 
 
@@ -110,9 +114,16 @@ class _Contexts:
     reuse: Int64
     output: Int64
 
+    def cut(self, lengths: Int64, kept: Int64) -> _Contexts:
+        """The first `kept` requests of sessions of these lengths."""
+        at = heads(lengths, kept)
+        return _Contexts(self.shared, self.prompt[at], self.reuse[at], self.output[at])
+
 
 def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
-    lengths = parameters.table("session.steps").draw(stream(draw.seed, "coding.session_steps"), sessions)
+    fresh = parameters.table("session.steps").draw(stream(draw.seed, "coding.session_steps"), sessions)
+    resumed = parameters.table("session.resumed_steps").draw(stream(draw.seed, "coding.resumed_steps"), sessions)
+    lengths = np.where(_is_resumed(parameters, draw, sessions), resumed, fresh)
     check_size(draw, int(lengths.sum()))
     begins = _task_begins(parameters, draw, lengths)
     ends = np.append(begins[1:], True)
@@ -120,8 +131,24 @@ def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
     at = np.flatnonzero(begins)
     gap[at] = parameters.table("session.user_gap").draw(stream(draw.seed, "coding.users"), len(at))
     gap *= PS_PER_US
-    steps = _Steps(lengths, begins, ends, gap)
-    return steps if draw.max_turns is None else steps.cut(np.minimum(lengths, draw.max_turns))
+    return _Steps(lengths, begins, ends, gap)
+
+
+def _until_given_up(parameters: Parameters, draw: Draw, lengths: Int64, compacted: Int64) -> Int64:
+    """Steps of each session up to the full context that its user does not compact: there the next session begins."""
+    first = offsets(lengths)
+    goes_on = choices(stream(draw.seed, "coding.goes_on"), int(first[-1]), parameters.number("compaction.share"))
+    at = np.sort(compacted[~goes_on[compacted]])
+    session = np.searchsorted(first, at, side="right") - 1
+    session, begins = np.unique(session, return_index=True)
+    kept = lengths.copy()
+    kept[session] = at[begins] - first[session]
+    return kept
+
+
+def _is_resumed(parameters: Parameters, draw: Draw, sessions: int) -> Bool:
+    """Which root sessions begin with the long prompt of earlier work."""
+    return choices(stream(draw.seed, "coding.resumed"), sessions, parameters.number("prompt.resumed_share"))
 
 
 def _task_begins(parameters: Parameters, draw: Draw, lengths: Int64) -> Bool:
@@ -177,8 +204,8 @@ def _subagent_steps(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
     return parents, _Steps(lengths, begins, ends, gap)
 
 
-def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> _Contexts:
-    """Prompts, reuse and outputs of root sessions (`coding`) or sub-agents (`subagent`)."""
+def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> tuple[_Contexts, Int64]:
+    """Tokens of root sessions (`coding`) or sub-agents (`subagent`), and the requests that follow a compaction."""
     first = offsets(steps.lengths)
     total = int(first[-1])
 
@@ -199,6 +226,10 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> _
     output[last] = drawn("output.end_of_task", "task_output", len(last))
     growth = drawn("prompt.growth_after_tool", "growth")
     if is_root:
+        fresh = ~_is_resumed(parameters, draw, len(steps.lengths))
+        is_start = ranks(steps.lengths) <= parameters.whole("prompt.start_steps")
+        at = np.flatnonzero(is_start & np.repeat(fresh, steps.lengths))
+        growth[at] = drawn("prompt.growth_at_start", "start_growth", len(at))
         at = np.flatnonzero(steps.begins_task)
         growth[at] = drawn("prompt.growth_after_user", "user_growth", len(at))
     limit = np.maximum(fitted(drawn("compaction.at", "compaction", len(steps.lengths))), shared + 1)
@@ -217,14 +248,13 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> _
     reuse = _reuse(prompt, output, shared, np.flatnonzero(breaks), points.astype(np.int64))
     reuse[compacted] = shared
     reuse[first[:-1]] = 0
-    return _Contexts(shared, prompt, np.minimum(reuse, prompt - 1), output)
+    return _Contexts(shared, prompt, np.minimum(reuse, prompt - 1), output), compacted
 
 
 def _first_prompts(parameters: Parameters, draw: Draw, sessions: int) -> Int64:
     fresh = parameters.table("prompt.fresh").draw(stream(draw.seed, "coding.first_prompt"), sessions)
     resumed = parameters.table("prompt.resumed").draw(stream(draw.seed, "coding.resumed_prompt"), sessions)
-    is_resumed = choices(stream(draw.seed, "coding.resumed"), sessions, parameters.number("prompt.resumed_share"))
-    return np.where(is_resumed, resumed, fresh)
+    return np.where(_is_resumed(parameters, draw, sessions), resumed, fresh)
 
 
 def _reuse(prompt: Int64, output: Int64, shared: int, breaks: Int64, points: Int64) -> Int64:

@@ -170,7 +170,7 @@ def grown_prompts(growth: Int64, first: Int64, base: Int64, limit: Int64, restar
     grown = np.cumsum(growth)
     session = np.arange(len(first) - 1)
     at = first[:-1]
-    heads, shifts = [at], [base - grown[at]]
+    starts, shifts = [at], [base - grown[at]]
     while True:
         at = np.searchsorted(grown, grown[at] + limit[session] - base, side="right")
         inside = at < first[session + 1]
@@ -178,10 +178,10 @@ def grown_prompts(growth: Int64, first: Int64, base: Int64, limit: Int64, restar
         if not len(at):
             break
         base = np.minimum(restart[at], limit[session])
-        heads.append(at)
+        starts.append(at)
         shifts.append(base - grown[at])
-    head = np.concatenate(heads)
+    head = np.concatenate(starts)
     order = np.argsort(head)
     head, shift = head[order], np.concatenate(shifts)[order]
     prompt = grown + np.repeat(shift, np.diff(np.append(head, len(grown))))
-    return prompt, np.concatenate([np.zeros(0, np.int64), *heads[1:]])
+    return prompt, np.concatenate([np.zeros(0, np.int64), *starts[1:]])
