@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 
 from .sessions import Sessions
 
-__all__ = ["SessionBuilder", "nanoseconds"]
+__all__ = ["SessionBuilder", "common_prefix"]
 
 
-def nanoseconds(seconds: float) -> int:
+def _nanoseconds(seconds: float) -> int:
     """Nearest nanosecond."""
     return round(seconds * 1e9)
+
+
+def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    least = min(len(a), len(b))
+    if a[:least] == b[:least]:
+        return least
+    return next(index for index in range(least) if a[index] != b[index])
 
 
 class SessionBuilder:
@@ -59,7 +68,7 @@ class SessionBuilder:
         self._parent.append(parent)
         self._first.append(self.num_requests)
         if start_s is not None:
-            self._start.append(nanoseconds(start_s))
+            self._start.append(_nanoseconds(start_s))
         elif parent >= 0:
             self._start.append(0)
         number = -1
@@ -96,8 +105,8 @@ class SessionBuilder:
         self._reuse.append(min(reuse, prompt - 1))
         self._output.append(output)
         self._milestone.append(output if milestone is None else milestone)
-        self._gap.append(nanoseconds(gap_s))
-        self._hold.append(nanoseconds(hold_s))
+        self._gap.append(_nanoseconds(gap_s))
+        self._hold.append(_nanoseconds(hold_s))
         self._barge_in.append(is_barge_in)
         turns = self._turn[-1] + 1 if number else 0
         if same_turn and number > self._first[-1]:
@@ -149,4 +158,4 @@ def _extend(stages: dict[str, array[int]], values: dict[str, float], turn: int) 
     for name, column in stages.items():
         column.extend([0] * (turn - len(column)))
         if name in values:
-            column.append(nanoseconds(values[name]))
+            column.append(_nanoseconds(values[name]))

@@ -9,7 +9,7 @@ import msgspec
 
 from subsecond.engine.errors import InputError
 
-from . import azure, mooncake, weka
+from . import agents, azure, calls, eva, mooncake, own, weka
 from .csvtable import header_of
 from .jsonlines import MAX_TOKENS
 from .parsed import Parsed
@@ -46,6 +46,15 @@ FORMS = (
     Form("weka", False, frozenset(weka.TABLE_COLUMNS), weka.read_weka_table),
     Form("mooncake", True, frozenset({"timestamp", "input_length", "output_length"}), mooncake.read_mooncake),
     Form("azure", False, frozenset(azure.COLUMNS), azure.read_azure),
+    Form("openhands", False, frozenset(agents.OPENHANDS_COLUMNS), agents.read_openhands),
+    Form("tracelab", True, frozenset({"session_id", "round_index", "prefix_tokens"}), agents.read_tracelab),
+    Form("tau2-ticks", True, frozenset({"tick_s", "ticks"}), calls.read_tau2_ticks),
+    Form("taubench", False, frozenset(agents.TAUBENCH_COLUMNS), agents.read_taubench),
+    Form("harpervalley", False, frozenset(calls.HARPERVALLEY_COLUMNS), calls.read_harpervalley),
+    Form("eva", True, frozenset({"session", "stack"}), eva.read_eva_session),
+    Form("eva", True, frozenset({"t_s", "event"}), eva.read_eva_session),
+    Form("eva", False, frozenset(eva.LENGTH_COLUMNS), eva.read_eva_lengths),
+    Form("subsecond", True, frozenset({"session", "prompt_tokens", "output_tokens"}), own.read_own),
 )
 
 #: Names of all formats.

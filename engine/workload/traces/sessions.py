@@ -35,7 +35,8 @@ class Sessions:
     """Sessions of one file. Columns as in `Workload`, in nanoseconds and without an order among sessions.
 
     Attributes:
-        start_ns: [num_sessions] on the file's clock, from 0; None: the file has none.
+        start_ns: [num_sessions] on the file's clock, from 0; None: the file has none. The first request of a root is
+            sent its gap later.
         parent_request: [num_sessions] -1 for a root, else a request of an earlier session.
         gap_ns: [num_requests] the client's time before a request, without the stages of `before_ns`.
         milestone_tokens, hold_ns, is_barge_in: None: the whole output, nothing, never.
@@ -112,6 +113,8 @@ def workload_of(parts: Sequence[Sessions], time_scale: float, seed: int) -> Work
     for column in whole.before_ns.values():
         first_of_turn = np.flatnonzero(np.diff(whole.turn_ids, prepend=-1))
         gap_ps[first_of_turn] += column * PS_PER_NS
+    # the core sends a root's first request at its start
+    start_ps += np.where(whole.parent_request < 0, gap_ps[whole.first_request[:-1]], 0)
     return _ordered(whole, start_ps, gap_ps)
 
 

@@ -17,7 +17,15 @@ SAMPLE_PREFIX = "sample:"
 
 _FILES = {
     "azure": "azure_code.csv.gz",
+    "eva": "eva_session.jsonl.gz",
+    "eva-lengths": "eva_lengths.csv.gz",
+    "harpervalley": "harpervalley_calls.csv",
     "mooncake": "mooncake_conversation.jsonl.gz",
+    "openhands": "openhands_sessions.csv",
+    "subsecond": "subsecond.jsonl",
+    "tau2-ticks": "tau2_ticks.jsonl.gz",
+    "taubench": "taubench_messages.csv.gz",
+    "tracelab": "tracelab_rounds.jsonl.gz",
     "weka": "weka_sessions.csv.gz",
     "weka-raw": "weka_raw.json.gz",
 }

@@ -14,13 +14,13 @@ import msgspec
 
 from subsecond.engine.errors import InputError
 
-from .builder import SessionBuilder
+from .builder import SessionBuilder, common_prefix
 from .csvtable import Row, csv_rows
 from .jsonlines import Prompt, Size, decode_document
 from .parsed import Recorded
 from .source import Source
 
-__all__ = ["TABLE_COLUMNS", "is_weka_document", "read_weka_json", "read_weka_table"]
+__all__ = ["TABLE_COLUMNS", "read_weka_json", "read_weka_table"]
 
 KIND = "coding"
 MAIN = "main"
@@ -212,20 +212,7 @@ def _raw_agent(
         if len(call.hash_ids) > call.prompt // block + 1:
             found = f"{len(call.hash_ids)} blocks for {call.prompt} tokens"
             raise InputError(source.name, f"{field}, call {index}, hash_ids", found, f"one per {block} tokens of `in`")
-        reuse = _common(known, call.hash_ids) * block
+        reuse = common_prefix(known, call.hash_ids) * block
         known = call.hash_ids
         calls.append(Call(start, call.api_time or 0.0, call.prompt, max(1, call.output), reuse, call.think_time))
     return Agent(calls, (raw[0].model,), tool_tokens)
-
-
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the common prefix."""
-    least = min(len(a), len(b))
-    if a[:least] == b[:least]:
-        return least
-    return next(index for index in range(least) if a[index] != b[index])
-
-
-def is_weka_document(keys: Iterable[str]) -> bool:
-    """Whether the top keys of a JSON document are those of a raw file."""
-    return {"requests", "block_size"} <= set(keys)
