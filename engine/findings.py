@@ -52,12 +52,14 @@ def _ahead(run: Run) -> Weighted:
             winner = 0 if duel.wins[0] >= duel.wins[1] else 1
             ratio = duel.ratio if winner == 0 else 1 / max(duel.ratio, 1e-9)
             first, second = paired.names[winner], paired.names[1 - winner]
-            median = f"{ratio:.2f} of {second}'s time" if ratio < 0.995 else f"{1 / ratio:.2f} times {second}'s speed"
-            yield (
-                3.0,
-                f"{first} answers {_share(duel.wins[winner], total)} of the {kind} turns sooner than {second}; "
-                f"at the median it needs {median}.",
-            )
+            text = f"{first} answers {_share(duel.wins[winner], total)} of the {kind} turns sooner than {second}"
+            if duel.ties > total // 100:
+                text += f" and {_share(duel.ties, total)} in the same time"
+            if ratio < 0.995:
+                text += f"; at the median it needs {ratio:.2f} of {second}'s time"
+            elif ratio > 1.005:
+                text += f", though at the median it needs {ratio:.2f} times {second}'s time"
+            yield 3.0, text + "."
 
 
 def _missed(run: Run) -> Weighted:
@@ -204,15 +206,23 @@ def _mends(fault: Fault) -> bool:
 
 
 def _recovery_ps(lane: Lane, begin: int) -> int | None:
-    """From the first fault to the start of the last turn slower than all but 1 % of those before it; None: unknown."""
+    """From the first fault to the end of the last turn that the pipeline took unusually long for; None: unknown.
+
+    Unusual is twice the time that all but 1 % of the turns before the fault took, without the stages outside the
+    pipeline.
+    """
     turns = lane.turns
     answered = turns.state == TurnState.ANSWERED
-    before = turns.latency_ps[answered & (turns.start_ps + turns.latency_ps < begin)]
+    end = turns.start_ps + turns.latency_ps
+    own = turns.latency_ps.copy()
+    for stage in (*turns.workload.before_ps, *turns.workload.after_ps, TOOLS):
+        own -= turns.stage_ps(stage)
+    before = own[answered & (end < begin)]
     if len(before) < 20:
         return None
     usual = int(np.quantile(before, 0.99))
-    slow = turns.start_ps[answered & (turns.start_ps + turns.latency_ps >= begin) & (turns.latency_ps > 2 * usual)]
-    return int(slow.max()) - begin if len(slow) and int(slow.max()) > begin else None
+    slow = end[answered & (end >= begin) & (own > 2 * usual)]
+    return int(slow.max()) - begin if len(slow) else None
 
 
 def _share(part: int, whole: int) -> str:
@@ -226,4 +236,4 @@ def _time(ps: float) -> str:
     ms = ps / PS_PER_MS
     if ms < 10:
         return f"{ms:.2g} ms"
-    return f"{ms:.0f} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.3g} s"

@@ -134,13 +134,13 @@ def _sentences(run: Run) -> Iterator[str]:
         yield f"• {finding}"
     for budget in run.plan.budgets:
         yield f"• {budget.name}, {budget.shown}: {budget.source}"
-    secret = {
-        name: sum(value.provenance == "not public" for value in lane.pipeline.parameters.values())
-        for name, lane in run.lanes.items()
-    }
-    for name, count in secret.items():
-        if count:
-            yield f"• {name} rests on {count} parameters that nobody has published: subsecond catalog show {name}"
+    for built in {lane.pipeline.name: lane.pipeline for lane in run.lanes.values()}.values():
+        secret = sum(value.provenance == "not public" for value in built.parameters.values())
+        status = "" if built.status == "shipping" or built.status in built.label else f" ({built.status})"
+        text = f"• {built.name}: {built.label}{status}"
+        if secret:
+            text += f"; {secret} of its {len(built.parameters)} parameters are not public"
+        yield f"{text}: subsecond catalog show {built.name}"
 
 
 def _count(count: int) -> str:
