@@ -2,8 +2,9 @@
 
 A step ends for its user with the last token. Then its tools run (a few of them for very long), and the next step sends
 the whole context again, grown by the output and the tool results. After the last step of a task the user reads and
-thinks. A context that reaches its limit is compacted: the next prompt is short and shares only the system prompt with
-what was cached; or the user ends the session there. Some steps start sub-agents, child sessions with a context of their own; the parent waits for them.
+thinks. When a context reaches its limit, the user ends the session, or it is compacted: then the next prompt is short
+and shares only the system prompt with what was cached. Some steps start sub-agents, child sessions with a context of
+their own; the parent waits for them.
 
 Every draw has a stream of its own and takes one value per item, in order, so that more sessions leave the scripts of
 the earlier ones as they are.

@@ -18,6 +18,7 @@ BITS = 7
 _PS_PER_NS = 1000
 _ONE = 1023 << BITS  # bucket of 1 ns, before the shift that makes room for 0
 _SIZE = (51 << BITS) + 1
+_END_PS = 1 << 60
 
 
 class Histogram:
@@ -35,15 +36,16 @@ class Histogram:
             raise ValueError(f"a histogram has {_SIZE} buckets, got shape {self.counts.shape}")
 
     def add(self, durations_ps: NDArray[np.int64]) -> None:
-        """Count durations, each >= 0 and below 2^60 ps.
+        """Count durations.
 
         Raises:
-            ValueError: a duration is negative.
+            ValueError: a duration is negative, or 2^60 ps or longer.
         """
         if not len(durations_ps):
             return
-        if int(durations_ps.min()) < 0:
-            raise ValueError(f"durations must not be negative, got {int(durations_ps.min())} ps")
+        for extreme in (int(durations_ps.min()), int(durations_ps.max())):
+            if not 0 <= extreme < _END_PS:
+                raise ValueError(f"durations must lie in [0, 2^60) ps, got {extreme} ps")
         self.counts += np.bincount(_buckets(durations_ps), minlength=_SIZE)
 
     def merge(self, other: Histogram) -> None:
@@ -61,7 +63,7 @@ class Histogram:
     def quantile_ps(self, q: float) -> int:
         """Upper end of the bucket that holds the duration of rank ceil(q * total).
 
-        The true value is at most this, and at most 2^-BITS smaller.
+        The true value is at most this, and at most 2^-BITS smaller (or a nanosecond, if that is more).
 
         Raises:
             ValueError: nothing was counted, or `q` is not in (0, 1].
