@@ -11,11 +11,11 @@ from subsecond.engine.errors import InputError
 
 from . import agents, azure, calls, eva, mooncake, own, weka
 from .csvtable import header_of
-from .jsonlines import MAX_TOKENS
+from .jsonlines import MAX_TOKENS, fault_of
 from .parsed import Parsed
 from .source import MAX_DOCUMENT_BYTES, Source, shown
 
-__all__ = ["FORMATS", "format_named", "format_of", "is_weka_json"]
+__all__ = ["FORMATS", "format_named", "format_of"]
 
 assert MAX_TOKENS < 2**31, "sizes are 32-bit columns"
 
@@ -85,11 +85,30 @@ def format_of(source: Source) -> Form:
     for form in FORMS:
         if form.is_json == is_json and form.keys <= names:
             return form
-    seen = shown(line)
+    raise _unknown(source, line, names, is_json)
+
+
+def _unknown(source: Source, line: bytes, names: frozenset[str], is_json: bool) -> InputError:
+    """What to say about a file that no form fits."""
+    if line.startswith(b"{") and not is_json:
+        try:
+            msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return fault_of(source.at(1), line, error)
     for columns, what in NO_TRACES.items():
         if not is_json and columns <= names:
-            seen = what
-    raise InputError(source.name, "", seen, f"a trace in one of the formats {', '.join(FORMATS)}")
+            return InputError(source.name, "", what, _expected())
+    nearest = max((form for form in FORMS if form.is_json == is_json), key=lambda form: len(form.keys & names))
+    lacking = sorted(nearest.keys - names)
+    if 2 * len(lacking) <= len(nearest.keys):
+        what = "fields" if is_json else "columns"
+        expected = f"the {what} {', '.join(lacking)} too, if this is {nearest.format}; or another format"
+        return InputError(source.at(1), "" if is_json else "header", shown(line), expected)
+    return InputError(source.name, "", shown(line), _expected())
+
+
+def _expected() -> str:
+    return f"a trace in one of the formats {', '.join(FORMATS)}"
 
 
 def format_named(name: str, source: Source) -> Form:
@@ -107,11 +126,6 @@ def format_named(name: str, source: Source) -> Form:
         return forms[0]
     is_json = source.first_line().startswith(b"{")
     return next(form for form in forms if form.is_json == is_json)
-
-
-def is_weka_json(source: Source) -> bool:
-    """Whether a file is a raw WEKA session."""
-    return format_of(source) is WEKA_JSON
 
 
 def _json_keys(line: bytes) -> Set[str] | None:

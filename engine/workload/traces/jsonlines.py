@@ -25,6 +25,8 @@ Output = Annotated[int, msgspec.Meta(ge=1, le=MAX_TOKENS)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
+#: What other programs write for numbers that JSON does not have.
+_NOT_FINITE = re.compile(rb'"(?P<field>[^"]+)"\s*:\s*(?P<value>-?(?:NaN|nan|Infinity|inf))\b')
 _PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
 
@@ -64,7 +66,10 @@ def fault_of(where: str, line: bytes, error: Exception) -> InputError:
     """What is wrong with a line that a decoder refused."""
     message = str(error)
     if not isinstance(error, msgspec.ValidationError):
-        return InputError(where, "", shown(line), f"JSON with finite numbers ({message})")
+        odd = _NOT_FINITE.search(line)
+        if odd:
+            return InputError(where, odd["field"].decode("utf-8", "replace"), odd["value"].decode(), "a finite number")
+        return InputError(where, "", shown(line), f"JSON ({message})")
     located = _PATH.search(message)
     path = located["path"] if located else ""
     plain = _PATH.sub("", message)
@@ -72,8 +77,17 @@ def fault_of(where: str, line: bytes, error: Exception) -> InputError:
     if missing:
         field = f"{path}.{missing['field']}" if path else missing["field"]
         return InputError(where, field, "nothing", "this field in every row")
-    expected = plain.removeprefix("Expected ").replace("`", "")
-    return InputError(where, path, _value_at(line, path), expected)
+    return InputError(where, path, _value_at(line, path), _expected(plain))
+
+
+def _expected(message: str) -> str:
+    """A decoder's expectation in words of a trace's user."""
+    if "out of range" in message:
+        return "numbers that fit into 64 bits"
+    words = message.removeprefix("Expected ").replace("`", "")
+    for name, meaning in (("int", "a whole number"), ("float", "a number"), ("str", "a text"), ("array", "a list")):
+        words = re.sub(rf"^{name}\b", meaning, words)
+    return words
 
 
 def _value_at(line: bytes, path: str) -> object:

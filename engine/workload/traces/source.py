@@ -20,8 +20,8 @@ __all__ = ["MAX_DOCUMENT_BYTES", "MAX_LINE_BYTES", "Source", "shown"]
 BLOCK_BYTES = 1 << 22
 #: A longer line is no line of a trace: reading on would only fill the memory.
 MAX_LINE_BYTES = 64 << 20
-#: Longest file that is read as one document (raw WEKA JSON).
-MAX_DOCUMENT_BYTES = 256 << 20
+#: Longest file that is read as one document (raw WEKA JSON); most of them are one line.
+MAX_DOCUMENT_BYTES = MAX_LINE_BYTES
 
 GZIP_MAGIC = b"\x1f\x8b"
 UTF8_MARK = b"\xef\xbb\xbf"
@@ -108,7 +108,7 @@ class Source:
             size += len(data)
             if size > MAX_DOCUMENT_BYTES:
                 raise InputError(
-                    self.name, "", f"more than {size} bytes", f"at most {MAX_DOCUMENT_BYTES} bytes of JSON"
+                    self.name, "", f"{size >> 20} MB or more", f"at most {MAX_DOCUMENT_BYTES >> 20} MB of JSON"
                 )
             parts.append(data)
         return b"".join(parts)
