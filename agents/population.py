@@ -72,7 +72,7 @@ class Draw:
             self._whole("max_context", self.max_context, 2, 2**30)
         self._number("ramp_s", self.ramp_s, 0.0, MAX_S)
         if self.arrival_rate_per_s is not None:
-            self._number("arrival_rate_per_s", self.arrival_rate_per_s, 1e-4, 1e8)
+            self._number("arrival_rate_per_s", self.arrival_rate_per_s, 1e-3, 1e8)
         if self.duration_s is not None:
             self._number("duration_s", self.duration_s, 1e-9, MAX_S)
 
@@ -91,15 +91,30 @@ class Draw:
 
 
 def session_starts(draw: Draw) -> Int64:
-    """Starts of root sessions in ps, ascending; those after the duration are left out (but never the first)."""
+    """Starts of root sessions in ps, ascending; those after the duration are left out (but never the first).
+
+    Raises:
+        InputError: the last session would start after `MAX_S`, on average.
+    """
     generator = stream(draw.seed, f"{draw.name}.arrivals")
     if draw.arrival_rate_per_s is not None:
-        starts = poisson_arrivals(generator, draw.sessions, draw.arrival_rate_per_s)
+        starts = poisson_arrivals(generator, _arrivals(draw, draw.arrival_rate_per_s), draw.arrival_rate_per_s)
     else:
         starts = np.sort(generator.integers(0, round(draw.ramp_s * PS_PER_S), draw.sessions, np.int64, endpoint=True))
     if draw.duration_ps is None:
         return starts
     return starts[: max(1, int(np.searchsorted(starts, draw.duration_ps)))]
+
+
+def _arrivals(draw: Draw, rate_per_s: float) -> int:
+    """How many arrivals to draw: all sessions, or as many as the duration has with near certainty."""
+    if draw.duration_s is not None:
+        expected = draw.duration_s * rate_per_s
+        return min(draw.sessions, 100 + math.ceil(expected + 12 * math.sqrt(expected)))
+    if draw.sessions / rate_per_s > MAX_S:
+        least = f"at least {draw.sessions / MAX_S:.3g}, so that {draw.sessions} sessions start within {MAX_S:g} s"
+        raise InputError(f"{draw.name} workload", "arrival_rate_per_s", rate_per_s, least)
+    return draw.sessions
 
 
 def sendable(starts: Int64, lengths: Int64, wait_ps: Int64, duration_ps: int) -> Int64:

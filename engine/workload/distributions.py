@@ -249,7 +249,7 @@ def poisson_arrivals(generator: np.random.Generator, count: int, rate_per_s: flo
     """Times in ps of the first `count` arrivals of a Poisson process, ascending.
 
     Args:
-        rate_per_s: in [1e-4, 1e8].
+        rate_per_s: in [1e-3, 1e8]; `count / rate_per_s` of at most 2e6 s fits.
     """
     gaps = exponential(round(1e12 / rate_per_s) if rate_per_s > 1e3 else round(1e9 / rate_per_s))
     draws = gaps.draw(generator, count)
