@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from subsecond.engine.catalog import Catalog, Entry
 from subsecond.engine.errors import InputError
@@ -21,6 +21,7 @@ class Chip:
         peak_flops: dense peak by precision ("bf16", "fp8", "fp4"), all present: a missing one is the next wider.
         gemm_utilisation, fp4_utilisation: share of the peak in large dense products, at 8 bits or more and at 4.
         expert_utilisation: the same for grouped expert products of a model REFERENCE_WIDTH wide.
+        expert_width_exponent: how that grows with the model's width; 0 on chips that are short of computing.
         attention_utilisation: share of the bf16 peak that prefill attention reaches on long chunks, half of it at
             `attention_half_chunk` tokens.
         scaleup_bytes_s: per device and direction, among `scaleup_domain` devices; scaleout_bytes_s: to the others.
@@ -35,6 +36,7 @@ class Chip:
     gemm_utilisation: float
     fp4_utilisation: float
     expert_utilisation: float
+    expert_width_exponent: float
     attention_utilisation: float
     attention_half_chunk: float
     bandwidth_efficiency: float
@@ -50,15 +52,21 @@ class Chip:
     def dense_flops_s(self, precision: str) -> float:
         """Rate of dense matrix products."""
         share = self.fp4_utilisation if precision == "fp4" and self.has_fp4 else self.gemm_utilisation
-        return self.peak_flops[precision] * share
+        return self.peak_flops_s(precision) * share
+
+    def peak_flops_s(self, precision: str) -> float:
+        """Dense peak with operands of that precision."""
+        if precision == "mx4":
+            precision = "fp8" if self.has_fp4 else "bf16"
+        return self.peak_flops[precision]
 
     def expert_flops_s(self, precision: str, width: float) -> float:
-        """Rate of grouped expert products; falls with the root of the model's width, and never beats dense ones."""
-        scale: float = (width / REFERENCE_WIDTH) ** 0.5
+        """Rate of grouped expert products; smaller in narrow models, and never above the dense ones."""
+        scale: float = (width / REFERENCE_WIDTH) ** self.expert_width_exponent
         share = min(self.expert_utilisation * scale, self.gemm_utilisation)
         if precision == "fp4" and self.has_fp4:
             share *= self.fp4_utilisation / self.gemm_utilisation
-        return self.peak_flops[precision] * share
+        return self.peak_flops_s(precision) * share
 
     def attention_flops_s(self, chunk_tokens: float) -> float:
         """Rate of prefill attention in chunks of that many query tokens."""
@@ -81,9 +89,12 @@ class Stack:
         collective_s, collective_efficiency: fixed time of a collective, share of the link rate it reaches.
         overlap: part of the shorter of reading weights and computing that hides behind the longer.
         sequence_s: per sequence and iteration (sampling, bookkeeping).
-        request_s, disaggregated_request_s: fixed time of a request outside the chips.
+        dispatch_efficiency: share of the link rate that expert-parallel exchanges reach.
+        draft_layer_share: time of a layer of a draft model, as a share of layer_s.
+        request_s: fixed time of a request outside the chips.
+        disaggregated_layer_s: per layer, what handing KV to another machine adds to a prefill.
         utilisation_factor: over the chip's shares of peak.
-        burst_share: part of the requests in flight that arrive together in closed-loop tests.
+        test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         is_static: a batch is prefilled together and decodes together, nothing joins it.
     """
@@ -97,12 +108,14 @@ class Stack:
     overlap: float
     sequence_s: float
     request_s: float
-    disaggregated_request_s: float
+    disaggregated_layer_s: float
+    dispatch_efficiency: float
+    draft_layer_share: float
     utilisation_factor: float
     token_budget: int
     max_seqs: int
     memory_share: float
-    burst_share: float
+    test_requests: float
     pad_tokens: int
     is_static: bool
 
@@ -131,6 +144,7 @@ def chip(entry: Entry) -> Chip:
         gemm_utilisation=gemm,
         fp4_utilisation=entry.number("fp4_utilisation", gemm),
         expert_utilisation=entry.number("expert_utilisation"),
+        expert_width_exponent=entry.number("expert_width_exponent", 0.5),
         attention_utilisation=entry.number("attention_utilisation"),
         attention_half_chunk=entry.number("attention_half_chunk"),
         bandwidth_efficiency=entry.number("bandwidth_efficiency"),
@@ -140,8 +154,12 @@ def chip(entry: Entry) -> Chip:
     )
 
 
-def stack(entry: Entry, device: str) -> Stack:
-    """The serving stack of a catalog entry on a device; `KEY_on_DEVICE` in the entry goes before `KEY`."""
+def stack(entry: Entry, device: str, generic: Entry) -> Stack:
+    """The serving stack of a catalog entry on a device.
+
+    `KEY_on_DEVICE` in the entry goes before `KEY`; what the entry does not give is that of the generic stack.
+    """
+    entry = replace(entry, values={**generic.values, **entry.values})
     suffix = "_on_" + device.replace("-", "_").replace(".", "_")
 
     def number(key: str, default: float | None = None) -> float:
@@ -158,12 +176,14 @@ def stack(entry: Entry, device: str) -> Stack:
         overlap=number("overlap"),
         sequence_s=number("sequence_us", 0.0),
         request_s=number("request_ms"),
-        disaggregated_request_s=number("disaggregated_request_ms", number("request_ms")),
+        disaggregated_layer_s=number("disaggregated_layer_us", 0.0),
+        dispatch_efficiency=number("dispatch_efficiency", 0.8),
+        draft_layer_share=number("draft_layer_share", 0.25),
         utilisation_factor=number("utilisation_factor", 1.0),
         token_budget=round(number("token_budget")),
         max_seqs=round(number("max_seqs")),
         memory_share=number("memory_share"),
-        burst_share=number("burst_share", 0.0),
+        test_requests=max(number("test_requests", 1000.0), 1.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
         is_static=number("static_batch", 0.0) > 0,
     )
@@ -172,14 +192,15 @@ def stack(entry: Entry, device: str) -> Stack:
 def serving_stack(catalog: Catalog, engine: str, device: str) -> Stack:
     """The stack that a measurement or a pipeline names; one the catalog does not know is the generic one of the device.
 
-    Engine names carry versions and additions ("vllm-0.11 + mooncake"): the longest known word at their start counts.
+    Engine names carry versions and additions ("vllm-0.11 + mooncake"): the longest known beginning counts.
     """
-    generic = "nxd-inference" if device.startswith("trainium") else "gpu"
+    generic = catalog.entry("engines", "gpu")
+    usual = catalog.entry("engines", "nxd-inference") if device.startswith("trainium") else generic
     name = engine.strip().lower()
     while name:
         found = catalog.find("engines", name)
-        if found is not None and "layer_us" in catalog.entry("engines", found).values:
-            return stack(catalog.entry("engines", found), device)
+        if found is not None and found not in ("gpu", "wafer", "groq"):
+            return stack(catalog.entry("engines", found), device, generic)
         cut = max(name.rfind(separator) for separator in " -+(")
         name = name[:cut].rstrip(" -+(") if cut > 0 else ""
-    return stack(catalog.entry("engines", generic), device)
+    return stack(usual, device, generic)

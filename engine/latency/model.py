@@ -36,7 +36,8 @@ class WeightFormat:
     Attributes:
         dense_bytes: attention, shared experts, dense layers, head.
         expert_bytes: routed experts.
-        precision: "bf16", "fp8" or "fp4"; a chip without it takes the next wider one.
+        precision: "bf16", "fp8" or "fp4"; a chip without it takes the next wider one. "mx4": 4-bit weights of the
+            published checkpoint with wider activations: 8 bits on chips that compute in 4, 16 bits on the others.
     """
 
     dense_bytes: float
@@ -231,7 +232,7 @@ def _native_format(entry: Entry, has_experts: bool) -> WeightFormat:
     """The published checkpoint's format from the words of `native_dtype`."""
     words = entry.values["native_dtype"].text.lower() if "native_dtype" in entry.values else "bf16"
     if "mxfp4" in words:
-        return WeightFormat(2.0, WEIGHT_FORMATS["mxfp4"], "fp4")
+        return WeightFormat(2.0, WEIGHT_FORMATS["mxfp4"], "mx4")
     if "int4" in words:
         return WeightFormat(2.0, WEIGHT_FORMATS["int4"], "bf16")
     if words.startswith("fp8"):
@@ -253,10 +254,9 @@ def weight_format(model: ModelShape, dtype: str) -> WeightFormat:
         return model.native
     if key not in WEIGHT_FORMATS:
         raise InputError("model", "weight_dtype", dtype, "one of native, " + ", ".join(WEIGHT_FORMATS))
-    four_bit = WEIGHT_FORMATS[key] < 1.0
-    if model.native.expert_bytes < 1.0 and key != "bf16":
-        return WeightFormat(model.native.dense_bytes, model.native.expert_bytes, "fp4" if four_bit else "fp8")
-    if four_bit:
+    if model.native.expert_bytes < 1.0 and key not in ("bf16", "fp16"):
+        return model.native
+    if WEIGHT_FORMATS[key] < 1.0:
         size = WEIGHT_FORMATS[key]
         return WeightFormat(1.0 if model.experts else size, size, "bf16" if key == "int4" else "fp4")
     return WeightFormat(WEIGHT_FORMATS[key], WEIGHT_FORMATS[key], "fp8" if key in ("fp8", "int8") else "bf16")

@@ -122,7 +122,7 @@ class WaferServer:
         return self.group.prefill_s(new_tokens, cached_tokens)
 
     def step_s(self, sequences: int, context_tokens: int, units: Units) -> float:
-        """A decode step; guessing and checking are part of the time per layer."""
+        """A decode step, drafts included."""
         return self.group.decode_s(sequences, context_tokens)
 
     def pool(self, units: Units, watermark: float, affinity: bool, slack: int) -> Pool:
@@ -205,7 +205,7 @@ def wafer_server(
     machine = wafer(facts.entry("devices", p.word("decode_device")))
     least = wafers_for_weights(machine, model, weights)
     wafers = p.count("decode_wafers", 0, 4096) or least + p.count("decode_kv_wafers", 0, 4096)
-    group = WaferGroup(machine, model, weights, kv_bytes, wafers)
+    group = WaferGroup(machine, model, weights, kv_bytes, wafers, p.count("decode_draft_tokens"))
     if group.kv_room_bytes < model.kv_bytes(1, kv_bytes):
         raise p.wrong(
             "decode_wafers" if p.count("decode_wafers") else "decode_kv_wafers",

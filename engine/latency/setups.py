@@ -31,6 +31,9 @@ _INPUT_TOKENS: Final = 1024
 _OUTPUT_TOKENS: Final = 512
 #: Draft length of a speculation whose length is not published.
 UNKNOWN_DRAFT: Final = 4
+#: Expert-parallel decode keeps at least this share of memory for KV, over at most that many devices.
+_LEAST_KV_SHARE: Final = 0.25
+_WIDEST: Final = 512
 
 
 class Skipped(Exception):
@@ -114,12 +117,20 @@ def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry
     elif not row.device:
         layouts = [_smallest_roomy(device, model.weight_bytes(weights))]
     else:
-        most = min(row.num_devices or 8, device.scaleup_domain)
+        node = device.scaleup_domain if row.kind == "disaggregated" else 8
+        most = min(row.num_devices or node, device.scaleup_domain)
         sizes = [2**i for i in range(7) if 2**i <= most]
         layouts = [Layout(n) for n in sizes]
         if model.experts:
             layouts += [Layout(n, data_parallel_attention=True) for n in sizes if n > 1]
     found = [Deployment(model, weights, kv_bytes, device, stack, layout) for layout in layouts]
+    if stated is not None and row.kind == "disaggregated" and stated.data_parallel_attention:
+        # Expert parallelism is as wide as its weights need: a published node may be one of many.
+        while found[0].kv_room_bytes < _LEAST_KV_SHARE * device.memory_bytes * found[0].layout.devices:
+            wider = Layout(2 * found[0].layout.devices, data_parallel_attention=True)
+            if wider.devices > _WIDEST:
+                break
+            found = [Deployment(model, weights, kv_bytes, device, stack, wider)]
     fitting = [d for d in found if d.kv_room_bytes > 0]
     if not fitting:
         raise Skipped(f"{model.label} does not fit {found[-1].layout.devices} x {device.label}")

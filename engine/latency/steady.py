@@ -77,8 +77,11 @@ def prefill_alone(deployment: Deployment, load: Load, prompts: float = 1.0) -> f
 
 
 def largest_batch(deployment: Deployment, load: Load) -> float:
-    """Sequences that KV memory and the stack's limit allow; 0: the weights do not fit."""
-    each = deployment.model.kv_bytes(load.mean_context, deployment.kv_bytes)
+    """Sequences that KV memory and the stack's limit allow, each counted at its full length: none is ever evicted.
+
+    0: the weights do not fit.
+    """
+    each = deployment.model.kv_bytes(load.input_tokens + load.output_tokens, deployment.kv_bytes)
     ranks = deployment.layout.devices if deployment.layout.data_parallel_attention else 1
     return min(max(deployment.kv_room_bytes, 0.0) / each, float(deployment.stack.max_seqs * ranks))
 
@@ -99,8 +102,9 @@ def _step(deployment: Deployment, load: Load, batch: float, interference: float)
 def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = None) -> Steady:
     """The steady state of `concurrency` requests in flight, or of a full server.
 
-    A request waits for a place in the batch if there are more requests than places, then for the prefills of those that
-    arrived with it (`burst_share` of the others), then for its own.
+    A request waits for the iteration in progress, for the prefills of those that arrived with it, then for its own. In
+    a test of M requests with N in flight the first N arrive at once, each then waits for N/2 others; later ones come
+    one by one: `N/2 * min(1, N/M)` on average. With more requests than places in the batch it waits for a place too.
     """
     places = max(largest_batch(deployment, load), 1e-9)
     requests = places if concurrency is None else float(concurrency)
@@ -111,7 +115,8 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
         return Steady(ttft, tpot, requests * load.output_tokens / (ttft + load.output_tokens * tpot), requests)
     batch = min(requests, places)
     others = (requests - 1.0) / requests if requests > 1.0 else 0.0
-    first = deployment.stack.request_s + alone * (1.0 + deployment.stack.burst_share * max(batch - 1.0, 0.0))
+    crowd = batch / 2.0 * min(1.0, batch / deployment.stack.test_requests) if requests > 1.0 else 0.0
+    first = deployment.stack.request_s + alone * (1.0 + crowd)
     active, tpot = batch, 0.0
     for _ in range(_ROUNDS):
         tpot = _step(deployment, load, active, others) / load.kept_tokens
@@ -120,7 +125,7 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
         share = 1.0 if concurrency is None else decode / (first + decode)
         active = 0.5 * (active + max(batch * share, min(1.0, batch)))
     rate = active / tpot
-    ttft = first
+    ttft = first + others * tpot * load.kept_tokens / 2.0
     if requests > batch:
         ttft += (requests - batch) / rate * load.output_tokens
     return Steady(ttft, tpot, rate, active)

@@ -129,18 +129,22 @@ class Deployment:
         m, n, s = self.model, self.layout.ranks, self.stack
         if n == 1:
             return np.zeros_like(tokens)
-        inside = n <= self.chip.scaleup_domain
-        rate = (self.chip.scaleup_bytes_s if inside else self.chip.scaleout_bytes_s) * s.collective_efficiency
+        wire = self.chip.scaleup_bytes_s if n <= self.chip.scaleup_domain else self.chip.scaleout_bytes_s
         if self.layout.data_parallel_attention:
             sent = m.experts_per_token * m.hidden * _DISPATCH_BYTES * (n - 1) / n
-            return m.moe_layers * (2.0 * s.collective_s + tokens / n * sent / rate)
+            return m.moe_layers * (2.0 * s.collective_s + tokens / n * sent / (wire * s.dispatch_efficiency))
         ring = 2.0 * (n - 1) / n * m.hidden * _ACTIVATION_BYTES
-        return 2.0 * m.layers * (s.collective_s + tokens * ring / rate)
+        return 2.0 * m.layers * (s.collective_s + tokens * ring / (wire * s.collective_efficiency))
 
     def tokens_s(self, tokens: Floats) -> Floats:
         """All of an iteration that depends on its number of tokens alone, attention left out."""
         m, s = self.model, self.stack
-        device = self.fixed_s + self.products_s(tokens) + self.collectives_s(tokens) + tokens * self._window_token_s
+        products, exchanged = self.products_s(tokens), self.collectives_s(tokens)
+        if self.layout.data_parallel_attention and self.layout.ranks > self.chip.scaleup_domain:
+            work = np.maximum(products, exchanged)  # across nodes two micro-batches take turns to compute and to send
+        else:
+            work = products + exchanged
+        device = self.fixed_s + work + tokens * self._window_token_s
         return np.maximum(device, m.layers * s.host_layer_s)
 
     @cached_property
@@ -216,4 +220,4 @@ class Deployment:
         )
         shards = 1 if self.layout.data_parallel_attention else self.layout.ranks
         read = params * self.weights.dense_bytes / (shards * self.chip.read_bytes_s)
-        return layers * self.stack.layer_s + read
+        return layers * self.stack.layer_s * self.stack.draft_layer_share + read

@@ -33,8 +33,6 @@ __all__ = ["KINDS", "METRICS", "Prediction", "Summary", "predict", "predict_rows
 
 KINDS = ("colocated", "disaggregated", "prefill_only", "kv_transfer")
 METRICS = ("ttft_ms", "tpot_ms", "tok_s_user", "output_tok_s_per_device", "total_output_tok_s", "kv_transfer_ms")
-#: Draft models help those that are much larger than they are.
-_SMALLEST_SPECULATIVE_PARAMS = 10e9
 #: Share of a RoCE or EFA line that KV transfers reach, and their fixed times: fit of the Mooncake tables (catalog,
 #: links, roce-8x200).
 _TRANSFER_LINK = "roce-8x200"
@@ -116,8 +114,9 @@ def predict(row: Measurement, facts: Catalog) -> float:
     if row.metric == "ttft_ms" and row.kind == "prefill_only":
         return (server.stack.request_s + prefill_alone(server, work, float(row.concurrency or 1))) * 1e3
     if row.metric == "ttft_ms" and row.kind == "disaggregated":
-        alone = prefill_alone(server, work)
-        return (server.stack.disaggregated_request_s + alone + _transfer_s(facts, row, entry)) * 1e3
+        stack = server.stack
+        alone = stack.request_s + prefill_alone(server, work) + model.layers * stack.disaggregated_layer_s
+        return (alone + _transfer_s(facts, row, entry)) * 1e3
     steady = closed_loop(server, work, row.concurrency)
     if row.metric == "ttft_ms":
         return steady.ttft_s * 1e3
@@ -145,7 +144,7 @@ def _transfer_s(facts: Catalog, row: Measurement, entry: Entry) -> float:
 
 
 def _wafer(facts: Catalog, row: Measurement, entry: Entry) -> float:
-    """Decode on SRAM machines; their services speculate unless a row says that they do not, if the model is large."""
+    """Decode on SRAM machines; a service speculates as its device's entry says unless the row says otherwise."""
     model = model_of(facts, row)
     if row.metric not in ("tok_s_user", "tpot_ms"):
         raise Skipped(f"no prediction of {row.metric} on {entry.label}")
@@ -153,10 +152,10 @@ def _wafer(facts: Catalog, row: Measurement, entry: Entry) -> float:
     weights, kv_bytes = formats(row, model)
     launch = row.spec_decode == "none"
     draft = draft_tokens(row)
-    if not row.spec_decode and model.params_total >= _SMALLEST_SPECULATIVE_PARAMS:
+    if not row.spec_decode:
         draft = round(entry.number("draft_tokens", 0.0))
     wafers = row.num_devices or wafers_for_weights(machine, model, weights)
-    group = WaferGroup(machine, model, weights, kv_bytes, wafers, launch_software=launch)
+    group = WaferGroup(machine, model, weights, kv_bytes, wafers, draft, launch)
     context = float(row.input_tokens or 1024) + float(row.output_tokens or 512) / 2
     seconds = group.decode_s(float(row.concurrency or 1), context) / kept_tokens(facts, draft)
     return seconds * 1e3 if row.metric == "tpot_ms" else 1.0 / seconds

@@ -1,6 +1,6 @@
 """Decode on machines that hold all weights in SRAM (CS-3, Groq): latency-bound per layer.
 
-    step = token + hops + layers * layer * (width / 4096)^p * (mixture factor)        [s]
+    step = token + drafts + hops + layers * layer * (width / 4096)^p * (mixture factor)        [s]
 
 Reading SRAM is not the limit: the published speeds use 0.1-0.3 % of 21 PB/s. What takes time is that layer follows
 layer. Several tokens are under way in different layers, so a batch is free up to `layers * tokens_per_layer`
@@ -33,6 +33,7 @@ class Wafer:
     layer_s: float
     layer_width_exponent: float
     token_s: float
+    draft_s: float
     software_gain: float
     expert_layer_factor: float
     hop_s: float
@@ -69,6 +70,7 @@ def wafer(entry: Entry) -> Wafer:
         layer_s=entry.number("layer_us"),
         layer_width_exponent=entry.number("layer_width_exponent", 1.0),
         token_s=entry.number("token_us"),
+        draft_s=entry.number("draft_us", 0.0),
         software_gain=entry.number("software_gain", 1.0),
         expert_layer_factor=entry.number("expert_layer_factor", 1.0),
         hop_s=entry.number("wafer_hop_us", 0.0),
@@ -94,6 +96,7 @@ class WaferGroup:
     weights: WeightFormat
     kv_bytes: float
     wafers: int
+    draft_tokens: int = 0
     launch_software: bool = False
 
     @property
@@ -116,15 +119,17 @@ class WaferGroup:
 
     @property
     def step_s(self) -> float:
-        """A decode step of one sequence without context."""
+        """A decode step of one sequence without context; each guessed token takes a pass of the draft model."""
         m, model = self.machine, self.model
         layers = model.layers + model.moe_layers * (m.expert_layer_factor - 1.0)
-        return m.token_s + (self.wafers - 1) * m.hop_s + layers * self.layer_s
+        draft = self.draft_tokens * m.draft_s
+        return m.token_s + draft + (self.wafers - 1) * m.hop_s + layers * self.layer_s
 
     @property
     def slot_s(self) -> float:
         """What a sequence beyond `slots` adds to a step."""
-        return (self.step_s - self.machine.token_s) / self.slots
+        layers = self.model.layers + self.model.moe_layers * (self.machine.expert_layer_factor - 1.0)
+        return layers * self.layer_s / self.slots
 
     @property
     def kv_token_read_s(self) -> float:
