@@ -19,7 +19,8 @@ from subsecond.engine.core.config import (
     Workload,
 )
 
-from .reference import External, Reference
+from .events import External
+from .reference import Reference
 
 PROBABILITY_ONE = 1 << 31
 
@@ -56,7 +57,7 @@ def random_case(number: int) -> Case:
 def _event_times(case: Case) -> list[int]:
     """Times at which something happens without faults: faults at these meet other events."""
     reference = Reference(case.pipeline, case.workload, seed=case.seed)
-    times = []
+    times: list[int] = []
     while reference.heap and len(times) < 4000:
         times.append(reference.heap[0][0])
         reference.run(until=reference.heap[0][0])

@@ -70,6 +70,12 @@ class Request:
         self.stages[stage] += at - self.mark
         self.mark = at
 
+    def resume(self, at: int) -> None:
+        """It makes tokens again after a loss."""
+        if self.paused >= 0:
+            self.late += at - self.paused
+            self.paused = -1
+
     def give(self, at: int) -> None:
         """Note the times of all tokens given by now."""
         while len(self.token_times) < self.given:
