@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -78,6 +78,7 @@ class Round(msgspec.Struct):
     model: str | None = None
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INPUT_EVENTS = ("user_message", "tool_result")
 OUTPUT_EVENTS = ("reasoning", "text", "tool_call")
 
@@ -86,8 +87,8 @@ OUTPUT_EVENTS = ("reasoning", "text", "tool_call")
 class _TimedRound:
     round: Round
     prompt: int
-    start_s: float
-    end_s: float
+    start_us: int
+    end_us: int
 
 
 def read_tracelab(source: Source) -> Recorded:
@@ -104,7 +105,7 @@ def read_tracelab(source: Source) -> Recorded:
     for number, row in json_rows(source, msgspec.json.Decoder(Round)):
         rounds = sessions.setdefault(row.session_id, [])
         timed = _timed(source.at(number), row)
-        if rounds and timed.start_s < rounds[-1].start_s:
+        if rounds and timed.start_us < rounds[-1].start_us:
             raise InputError(
                 source.at(number), "timing_events", row.timing_events[0].timestamp, "times that never go back"
             )
@@ -117,21 +118,21 @@ def read_tracelab(source: Source) -> Recorded:
         shared = min(first.round.prefix_tokens, first.prompt - 1)
         group = (first.round.provider, first.round.model)
         builder.session("coding", group=group, shared=shared)
-        before_s = first.start_s
+        before_us = first.start_us
         for index, timed in enumerate(rounds):
             builder.request(
                 timed.prompt,
                 max(1, timed.round.output_tokens),
                 reuse=timed.round.prefix_tokens if index else 0,
-                gap_s=max(0.0, timed.start_s - before_s),
+                gap_s=max(0, timed.start_us - before_us) / 1e6,
             )
-            before_s = timed.end_s
+            before_us = timed.end_us
     return Recorded(builder.build())
 
 
 def _timed(where: str, row: Round) -> _TimedRound:
     try:
-        times = [(event.event_type, _seconds(event.timestamp)) for event in row.timing_events]
+        times = [(event.event_type, _microseconds(event.timestamp)) for event in row.timing_events]
     except ValueError:
         stamps = ", ".join(event.timestamp for event in row.timing_events)
         raise InputError(where, "timing_events", stamps, "times like 2026-06-01T05:40:20.151Z") from None
@@ -145,10 +146,10 @@ def _timed(where: str, row: Round) -> _TimedRound:
     return _TimedRound(row, prompt, max(inputs), max(outputs))
 
 
-def _seconds(stamp: str) -> float:
-    """Seconds since 1970; a time without a zone is UTC."""
+def _microseconds(stamp: str) -> int:
+    """Microseconds since 1970; a time without a zone is UTC."""
     time = datetime.fromisoformat(stamp)
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1)
 
 
 def read_taubench(source: Source) -> Recorded:
