@@ -85,7 +85,7 @@ class AcceleratorServer:
             decode_width=width,
             max_seqs=self.max_seqs if decodes else 0,
             draft_s=units.draft_tokens * self.deployment.draft_token_s if decodes else 0.0,
-            chunk_tokens=max(self.token_budget, 1),
+            chunk_tokens=self.token_budget or most,
         )
         return Pool(
             role=self.role,
@@ -171,8 +171,11 @@ def accelerator_server(
         if gpus % devices:
             raise p.wrong(size_key, f"a divisor of {prefix}gpus = {gpus}")
         servers = replicas * (gpus // devices)
+    handoff = p.number("handoff_layer_us", 0.0, 1e6) if role is Role.PREFILL else 0.0
     stack = replace(
         stack,
+        layer_s=stack.layer_s + handoff,
+        expert_layer_s=stack.expert_layer_s + handoff,
         memory_share=p.number(prefix + "memory_share", 0.01, 1.0),
         utilisation_factor=stack.utilisation_factor * p.number(prefix + "utilisation_factor", 0.001, 100.0),
     )

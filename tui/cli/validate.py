@@ -13,15 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["validate"]
 
-_UNITS = {
-    "ttft_ms": "ms",
-    "tpot_ms": "ms",
-    "kv_transfer_ms": "ms",
-    "tok_s_user": "tok/s",
-    "output_tok_s_per_device": "tok/s",
-    "total_output_tok_s": "tok/s",
-}
-
 
 def validate(file: Path | None = None, json_out: Path | None = None) -> None:
     """Predict published measurements and show how far off the predictions are.
@@ -108,21 +99,27 @@ def _print_rows(console: Console, predictions: Sequence[Prediction]) -> None:
 
     table = Table(title="Predicted and published", title_justify="left", box=None, pad_edge=False)
     for name in ("row", "family", "metric"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
     for name in ("predicted", "published", "error"):
         table.add_column(name, justify="right", no_wrap=True)
     for p in predictions:
-        unit = _UNITS.get(p.metric, "")
-        published = f"{_number(p.published)} {unit}".rstrip()
-        name = f"{p.id} (doubtful)" if p.doubtful else p.id
+        published = _number(p.published)
+        name = f"{p.id} ?" if p.doubtful else p.id
         if p.predicted is None or p.error is None:
-            # Reasons hold what a file says, which must not be read as markup.
-            table.add_row(Text(name), Text(p.family), Text(p.metric), Text(f"skipped: {p.skipped}"), published, "")
+            table.add_row(Text(name), Text(p.family), Text(p.metric), "skipped", published, "")
             continue
         style = "bold" if abs(p.error) > 0.35 else ""
         error = Text(f"{p.error:+.0%}" + (" !" if abs(p.error) > 0.35 else "  "), style=style)
-        table.add_row(Text(name), Text(p.family), Text(p.metric), f"{_number(p.predicted)} {unit}", published, error)
+        table.add_row(Text(name), Text(p.family), Text(p.metric), _number(p.predicted), published, error)
     console.print(table)
+    if any(p.doubtful for p in predictions):
+        console.print("? the source calls the row doubtful   ! more than 35 % off")
+    skipped = [p for p in predictions if p.skipped]
+    if skipped:
+        console.print("\nSkipped", style="bold")
+    for p in skipped:
+        # A reason holds what the file says, which must not be read as markup.
+        console.print(Text(f"{p.id}: {p.skipped}"))
 
 
 def _print_families(console: Console, families: dict[str, Summary], overall: Summary, strict: Summary) -> None:
