@@ -220,7 +220,9 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> t
 
     def fitted(tokens: Int64) -> Int64:
         """In proportion to the model's window, where that is the smaller one."""
-        return tokens if longest is None or longest >= window else tokens * longest // window
+        if draw.max_context is None or draw.max_context >= window:
+            return tokens
+        return tokens * draw.max_context // window
 
     output = drawn("output.tool_use", "output")
     last = np.flatnonzero(steps.ends_task)
@@ -234,6 +236,8 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> t
         at = np.flatnonzero(steps.begins_task)
         growth[at] = drawn("prompt.growth_after_user", "user_growth", len(at))
     limit = np.maximum(fitted(drawn("compaction.at", "compaction", len(steps.lengths))), shared + 1)
+    if longest is not None:
+        limit = np.minimum(limit, longest)
     base = (
         _first_prompts(parameters, draw, len(steps.lengths))
         if is_root

@@ -256,7 +256,7 @@ def _prompts(
     growth = added.copy()
     growth[1:] += kept[:-1]
     longest = context_limit(draw, shared)
-    limit = np.full(len(first) - 1, 1 << 31 if longest is None else longest, np.int64)
+    limit = np.full(len(first) - 1, 1 << 30 if longest is None else longest, np.int64)
     base = np.minimum(shared + added[first[:-1]], limit)
     restart = np.full(len(output), shared + (int(limit[0]) - shared) // 2, np.int64)
     prompt, restarted = grown_prompts(growth, first, base, limit, restart)
