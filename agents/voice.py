@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +94,23 @@ def draw_voice(
         lengths = np.minimum(lengths, draw.max_turns)
     check_size(draw, int(lengths.sum()))
     turns = _draw_turns(parameters, draw, lengths)
-    starts, lengths, turns = _by_first_request(calls, lengths, turns)
+    check_size(draw, int(turns.num_requests.sum()))
+    tools = _draw_tools(parameters, draw, int(turns.num_requests.sum()))
+    # all is drawn call by call; the workload's order is that of first requests, which come after the first utterance
+    starts = calls + turns.gap_ps[offsets(lengths)[:-1]]
+    order = np.argsort(starts, kind="stable")
+    starts, at = starts[order], gather(lengths, order)
+    lengths = lengths[order]
     if draw.duration_ps is not None:
-        kept = sendable(starts, lengths, _least_waits(turns), draw.duration_ps)
-        turns = turns.taken(heads(lengths, kept))
-        lengths = kept
-    return _workload(parameters, draw, starts, lengths, turns)
+        kept = sendable(starts, lengths, _least_waits(turns)[at], draw.duration_ps)
+        at, lengths = at[heads(lengths, kept)], kept
+    tools = _Tools(*_taken(tools, gather(turns.num_requests, at)))
+    return _workload(parameters, draw, starts, lengths, _Turns(*_taken(turns, at)), tools)
+
+
+def _taken(columns: _Turns | _Tools, at: Int64) -> list[NDArray[Any]]:
+    """All columns at these positions."""
+    return [getattr(columns, field.name)[at] for field in fields(columns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +121,14 @@ class _Turns:
         gap_ps: from the end of the turn before to sending the first request.
         hold_ps: from the milestone to the end of the turn.
         heard_tokens: of the reply; less than all of it after a barge-in.
-        tool_calls: model requests of the turn before the reply.
+        num_requests: of the turn: one for the reply, and one for each tool call before it.
     """
 
     utterance_tokens: Int64
     reply_tokens: Int64
     sentence_tokens: Int64
     heard_tokens: Int64
-    tool_calls: Int64
+    num_requests: Int64
     gap_ps: Int64
     hold_ps: Int64
     is_barge_in: Bool
@@ -126,9 +138,14 @@ class _Turns:
     text_to_speech_ps: Int64
     downlink_ps: Int64
 
-    def taken(self, positions: Int64) -> _Turns:
-        """The turns at these positions."""
-        return _Turns(*(getattr(self, field.name)[positions] for field in fields(self)))
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """Columns over requests: the request as one that calls a tool, and the tool run before it. Time in us."""
+
+    call_tokens: Int64
+    result_tokens: Int64
+    time_us: Int64
 
 
 def _draw_turns(parameters: Parameters, draw: Draw, lengths: Int64) -> _Turns:
@@ -169,7 +186,7 @@ def _draw_turns(parameters: Parameters, draw: Draw, lengths: Int64) -> _Turns:
         reply_tokens=reply,
         sentence_tokens=np.minimum(drawn("reply.first_sentence", "first_sentence"), reply),
         heard_tokens=np.where(is_barge_in, heard, reply),
-        tool_calls=tool_calls,
+        num_requests=tool_calls + 1,
         gap_ps=gap * PS_PER_US,
         hold_ps=hold * PS_PER_US,
         is_barge_in=is_barge_in,
@@ -181,11 +198,15 @@ def _draw_turns(parameters: Parameters, draw: Draw, lengths: Int64) -> _Turns:
     )
 
 
-def _by_first_request(calls: Int64, lengths: Int64, turns: _Turns) -> tuple[Int64, Int64, _Turns]:
-    """Calls in the order of their first requests, which come after the first utterance; and when these are sent."""
-    starts = calls + turns.gap_ps[offsets(lengths)[:-1]]
-    order = np.argsort(starts, kind="stable")
-    return starts[order], lengths[order], turns.taken(gather(lengths, order))
+def _draw_tools(parameters: Parameters, draw: Draw, total: int) -> _Tools:
+    def drawn(key: str, name: str) -> Int64:
+        return parameters.table(key).draw(stream(draw.seed, f"voice.{name}"), total)
+
+    return _Tools(
+        call_tokens=drawn("tools.call_tokens", "tool_call_tokens"),
+        result_tokens=drawn("tools.result_tokens", "tool_result"),
+        time_us=drawn("tools.time", "tools"),
+    )
 
 
 def _least_waits(turns: _Turns) -> Int64:
@@ -195,21 +216,21 @@ def _least_waits(turns: _Turns) -> Int64:
     return waits
 
 
-def _workload(parameters: Parameters, draw: Draw, starts: Int64, lengths: Int64, turns: _Turns) -> Workload:
-    num_requests = turns.tool_calls + 1
-    check_size(draw, int(num_requests.sum()))
-    turn_first = offsets(num_requests)
+def _workload(
+    parameters: Parameters, draw: Draw, starts: Int64, lengths: Int64, turns: _Turns, tools: _Tools
+) -> Workload:
+    turn_first = offsets(turns.num_requests)
     first = turn_first[offsets(lengths)]
     total, ends = int(turn_first[-1]), turn_first[1:] - 1
-    output = parameters.table("tools.call_tokens").draw(stream(draw.seed, "voice.tool_call_tokens"), total)
+    output = tools.call_tokens.copy()
     output[ends] = turns.reply_tokens
     shared = parameters.whole("prompt.shared_prefix")
-    prompt, reuse = _prompts(parameters, draw, turns, turn_first, first, output)
+    prompt, reuse = _prompts(draw, shared, turns, tools.result_tokens, turn_first, first, output)
     if draw.max_context is not None:
         output = np.minimum(output, draw.max_context - prompt)
     milestone = output.copy()
     milestone[ends] = np.minimum(turns.sentence_tokens, output[ends])
-    gap = parameters.table("tools.time").draw(stream(draw.seed, "voice.tools"), total) * PS_PER_US
+    gap = tools.time_us * PS_PER_US
     gap[turn_first[:-1]] = turns.gap_ps
     hold = np.zeros(total, np.int64)
     hold[ends] = turns.hold_ps
@@ -232,7 +253,7 @@ def _workload(parameters: Parameters, draw: Draw, starts: Int64, lengths: Int64,
         gap_ps=gap,
         hold_ps=hold,
         is_barge_in=is_barge_in,
-        turn=np.repeat(np.arange(len(num_requests), dtype=np.int64), num_requests),
+        turn=np.repeat(np.arange(len(turns.num_requests), dtype=np.int64), turns.num_requests),
         group_tokens=np.array([shared], np.int64),
         before_ps={
             "audio_in": turns.uplink_ps,
@@ -244,13 +265,11 @@ def _workload(parameters: Parameters, draw: Draw, starts: Int64, lengths: Int64,
 
 
 def _prompts(
-    parameters: Parameters, draw: Draw, turns: _Turns, turn_first: Int64, first: Int64, output: Int64
+    draw: Draw, shared: int, turns: _Turns, results: Int64, turn_first: Int64, first: Int64, output: Int64
 ) -> tuple[Int64, Int64]:
     """Prompt and reuse of each request: all of the prompt before, what followed it, and what is new."""
-    shared = parameters.whole("prompt.shared_prefix")
-    begins = turn_first[:-1]
-    added = parameters.table("tools.result_tokens").draw(stream(draw.seed, "voice.tool_result"), len(output))
-    added[begins] = turns.utterance_tokens
+    added = results.copy()
+    added[turn_first[:-1]] = turns.utterance_tokens
     kept = output.copy()
     kept[turn_first[1:] - 1] = turns.heard_tokens
     growth = added.copy()

@@ -29,8 +29,10 @@ def profile_names(document: Mapping[str, object]) -> list[str]:
 
 def stage_names(document: Mapping[str, object], facts: Catalog | None = None) -> list[str]:
     """Stages that a profile may name: those of the file, then the vendors of the catalog."""
-    vendors = [name for name in (facts or catalog()).names("voice") if name.startswith(tuple(VENDORS))]
-    return [*sorted(_table(document, "stages")), *vendors]
+    facts = facts or catalog()
+    vendors = [name for name in facts.names("voice") if name.startswith(tuple(VENDORS))]
+    # some entries are claims in words
+    return [*sorted(_table(document, "stages")), *(n for n in vendors if "p50" in facts.entry("voice", n).values)]
 
 
 def with_profile(
