@@ -61,6 +61,13 @@ class Parameter:
     def is_distribution(self) -> bool:
         return bool(self.points)
 
+    @property
+    def shown(self) -> str:
+        """Value and unit for people, `p50 1, p90 14 s`."""
+        if not self.is_distribution:
+            return f"{_plain(self.value)} {self.unit}"
+        return ", ".join(f"{_label(p)} {_plain(v)}" for p, v in self.points) + f" {self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -229,6 +236,10 @@ def _probability(label: object, where: str, field: str) -> float:
         if 0 < percent < 100:
             return round(percent / 100, 9)
     raise InputError(where, field, label, "min, max, scale, or a quantile from p0 to p100 such as p50 or p99.9")
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.10g}"
 
 
 def _label(probability: float) -> str:
