@@ -110,8 +110,6 @@ def read_tracelab(source: Source) -> Recorded:
                 source.at(number), "timing_events", row.timing_events[0].timestamp, "times that never go back"
             )
         rounds.append(timed)
-    if not sessions:
-        raise InputError(source.name, "", "an empty file", "a trace with at least one round")
     builder = SessionBuilder(source.name)
     for rounds in sessions.values():
         first = rounds[0]

@@ -79,9 +79,7 @@ def csv_rows(source: Source, required: Sequence[str]) -> Iterator[Row]:
         InputError: a missing column, a row with another number of fields, no row at all.
     """
     lines = source.lines()
-    number, head = next(lines, (0, b""))
-    if not head:
-        raise InputError(source.name, "", "an empty file", "a trace with at least one request")
+    number, head = next(lines)
     names = header_of(head)
     columns = {name: index for index, name in enumerate(names)}
     for name in required:

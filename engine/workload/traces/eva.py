@@ -85,9 +85,9 @@ def _exchanges(events: Sequence[Event]) -> list[Exchange]:
                 ends = [end for end in speech_ends if end <= chain[0].t_s] or [chain[0].t_s]
                 exchanges.append(Exchange(0, max(0.0, ends[-1] - silent_s), _steps(chain)))
             calls, speech_ends = [], []
-        elif event.event == "agent_audio_end":
-            if exchanges:
-                exchanges[-1].playout_s = event.t_s - begun_s
+        elif event.event == "agent_audio_end" and exchanges:
+            # before the first exchange the agent says its greeting, and the gap counts from the begin of the call
+            exchanges[-1].playout_s = event.t_s - begun_s
             silent_s = event.t_s
     return exchanges
 

@@ -117,15 +117,13 @@ def format_named(name: str, source: Source) -> Form:
     Where a format has two forms, the first character tells JSON from a table.
 
     Raises:
-        InputError: no such format.
+        InputError: no such format, or an empty file.
     """
     forms = [form for form in FORMS if form.format == name]
     if not forms:
         raise InputError("trace format", "", name, f"one of {', '.join(FORMATS)}")
-    if len(forms) == 1:
-        return forms[0]
     is_json = source.first_line().startswith(b"{")
-    return next(form for form in forms if form.is_json == is_json)
+    return next((form for form in forms if form.is_json == is_json), forms[0])
 
 
 def _json_keys(line: bytes) -> Set[str] | None:

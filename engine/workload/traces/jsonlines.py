@@ -27,6 +27,7 @@ Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
 #: What other programs write for numbers that JSON does not have.
 _NOT_FINITE = re.compile(rb'"(?P<field>[^"]+)"\s*:\s*(?P<value>-?(?:NaN|nan|Infinity|inf))\b')
+_UNKNOWN = re.compile(r"unknown field `(?P<field>[^`]+)`")
 _PATH = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
 
@@ -77,6 +78,9 @@ def fault_of(where: str, line: bytes, error: Exception) -> InputError:
     if missing:
         field = f"{path}.{missing['field']}" if path else missing["field"]
         return InputError(where, field, "nothing", "this field in every row")
+    unknown = _UNKNOWN.search(plain)
+    if unknown:
+        return InputError(where, unknown["field"], shown(line), "no field of this name")
     return InputError(where, path, _value_at(line, path), _expected(plain))
 
 

@@ -56,8 +56,6 @@ def read_mooncake(source: Source) -> OpenLoop:
         blocks = [row.hash_ids for row in rows]
         counts.append(np.fromiter(map(len, blocks), np.int64, n))
         ids.append(_ids(blocks))
-    if not times:
-        raise InputError(source.name, "", "an empty file", "a trace with at least one request")
     time_ms, prompt = np.concatenate(times), np.concatenate(prompts)
     _check_order(source, time_ms)
     offsets, block_ids = _trimmed(source, prompt, np.concatenate(counts), np.concatenate(ids))

@@ -77,8 +77,6 @@ def read_own(source: Source) -> Recorded:
             clocked = has_clock
         _check_line(where, line, prefixes)
         lines.append(line)
-    if not sessions:
-        raise InputError(source.name, "", "an empty file", "a trace with at least one request")
     return Recorded(_built(source, sessions, spawned))
 
 
