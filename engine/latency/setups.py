@@ -176,7 +176,7 @@ def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | Non
         kept_tokens=kept_tokens(facts, draft),
         chunk_tokens=chunk,
         pads=chunk > 0.0,
-        prefills=row.kind != "disaggregated" or row.number("at_tok_s_user") is not None,
+        prefills=row.kind != "disaggregated",
     )
 
 

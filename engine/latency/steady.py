@@ -8,14 +8,14 @@ limit of sequences allow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from subsecond.engine.latency.step import Deployment
 
-__all__ = ["Load", "Steady", "best_rate", "closed_loop", "largest_batch", "prefill_alone"]
+__all__ = ["Load", "Steady", "best_rate", "best_split_rate", "closed_loop", "largest_batch", "prefill_alone"]
 
 _ROUNDS = 60
 
@@ -73,7 +73,7 @@ def prefill_alone(deployment: Deployment, load: Load, prompts: float = 1.0) -> f
     if prompts == 1.0 or prompts * new > chunk or load.pads:
         return prompts * deployment.prefill_s(new, load.cached_tokens, chunk, load.pads)
     pairs = prompts * (new * load.cached_tokens + new * new / 2.0)
-    return float(deployment.tokens_s(np.array([prompts * new]))[0]) + pairs * deployment.pair_s(new)
+    return float(deployment.tokens_s(np.array([prompts * new]), new / 2.0)[0]) + pairs * deployment.pair_s(new)
 
 
 def largest_batch(deployment: Deployment, load: Load) -> float:
@@ -93,9 +93,10 @@ def _step(deployment: Deployment, load: Load, batch: float, interference: float)
     tokens = np.array([batch * (1.0 + load.draft_tokens) + prefill])
     chunk = load.chunk_tokens or float(deployment.stack.token_budget)
     pairs = share * (load.new_tokens * load.cached_tokens + load.new_tokens**2 / 2.0)
-    kv = batch * (load.mean_context * deployment.kv_token_read_s + deployment.kv_fixed_read_s)
+    kv = batch * deployment.kv_read_s(load.mean_context)
+    keys = min(load.input_tokens / 2.0, float(deployment.model.window)) * prefill / tokens[0]
     draft = load.draft_tokens * deployment.draft_token_s
-    step = float(deployment.tokens_s(tokens)[0]) + deployment.sequences_s(batch) + kv + draft
+    step = float(deployment.tokens_s(tokens, keys)[0]) + deployment.sequences_s(batch) + kv + draft
     return step + pairs * deployment.pair_s(min(chunk, load.new_tokens))
 
 
@@ -129,6 +130,19 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
     if requests > batch:
         ttft += (requests - batch) / rate * load.output_tokens
     return Steady(ttft, tpot, rate, active)
+
+
+def best_split_rate(deployments: Sequence[Deployment], load: Load, user_tokens_s: float) -> float:
+    """As `best_rate`, with prefill on devices of its own: output tokens per second and device of both pools.
+
+    The pools are sized to each other: a token takes the device time of its decode and of its share of a prefill.
+    """
+    decode = best_rate(deployments, replace(load, prefills=False), user_tokens_s)
+    if decode == 0.0:
+        return 0.0
+    prompts = max(1.0, deployments[0].stack.token_budget // load.new_tokens)
+    prefill = min(prefill_alone(d, load, prompts) * d.layout.devices / prompts for d in deployments)
+    return 1.0 / (1.0 / decode + prefill / load.output_tokens)
 
 
 def best_rate(deployments: Iterable[Deployment], load: Load, user_tokens_s: float = 0.0) -> float:

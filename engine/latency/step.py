@@ -136,24 +136,29 @@ class Deployment:
         ring = 2.0 * (n - 1) / n * m.hidden * _ACTIVATION_BYTES
         return 2.0 * m.layers * (s.collective_s + tokens * ring / (wire * s.collective_efficiency))
 
-    def tokens_s(self, tokens: Floats) -> Floats:
-        """All of an iteration that depends on its number of tokens alone, attention left out."""
+    def tokens_s(self, tokens: Floats, window_keys: float | None = None) -> Floats:
+        """All of an iteration that depends on its number of tokens alone, attention left out.
+
+        Args:
+            window_keys: keys that a token attends to in the window layers on average; None: full windows.
+        """
         m, s = self.model, self.stack
         products, exchanged = self.products_s(tokens), self.collectives_s(tokens)
         if self.layout.data_parallel_attention and self.layout.ranks > self.chip.scaleup_domain:
             work = np.maximum(products, exchanged)  # across nodes two micro-batches take turns to compute and to send
         else:
             work = products + exchanged
-        device = self.fixed_s + work + tokens * self._window_token_s
+        keys = m.window if window_keys is None else min(window_keys, m.window)
+        device = self.fixed_s + work + tokens * keys * self._window_pair_s
         return np.maximum(device, m.layers * s.host_layer_s)
 
     @cached_property
-    def _window_token_s(self) -> float:
-        """Attention of one prefill token in the window layers, its window taken as full."""
+    def _window_pair_s(self) -> float:
+        """Prefill attention per (query, key) pair in the window layers."""
         if not self.model.window_layers:
             return 0.0
-        pairs = self.model.window * self.model.window_pair_flops
-        return pairs / (self.layout.ranks * self.chip.attention_flops_s(max(self.model.window, 1)))
+        rate = self.chip.attention_flops_s(max(self.model.window, 1))
+        return self.model.window_pair_flops / (self.layout.ranks * rate)
 
     @cached_property
     def kv_token_read_s(self) -> float:
@@ -163,11 +168,12 @@ class Deployment:
         compute = m.decode_pair_flops / (n * self.chip.peak_flops["bf16"] * self.chip.attention_utilisation)
         return max(read, compute)
 
-    @cached_property
-    def kv_fixed_read_s(self) -> float:
-        """Reading windows and recurrent state of one sequence."""
+    def kv_read_s(self, context_tokens: float) -> float:
+        """Decode attention of one sequence: all its context, its windows as far as they are filled, its state."""
         m = self.model
-        return m.kv_fixed_bytes(self.kv_bytes) * self.kv_copies / (self.layout.ranks * self.chip.read_bytes_s)
+        windows = m.kv_bytes(context_tokens, self.kv_bytes) - m.kv_token_bytes(self.kv_bytes) * context_tokens
+        fixed = windows * self.kv_copies / (self.layout.ranks * self.chip.read_bytes_s)
+        return context_tokens * self.kv_token_read_s + fixed
 
     def pair_s(self, chunk_tokens: float) -> float:
         """Prefill attention per (query, key) pair, in chunks of that many tokens."""
@@ -178,8 +184,8 @@ class Deployment:
     def decode_s(self, sequences: float, context_tokens: float, width: float = 1.0) -> float:
         """A decode iteration of `sequences` requests with `context_tokens` each, `width` tokens per request."""
         tokens = np.array([sequences * width])
-        kv = sequences * (context_tokens * self.kv_token_read_s + self.kv_fixed_read_s)
-        return float(self.tokens_s(tokens)[0]) + self.sequences_s(sequences) + kv
+        kv = sequences * self.kv_read_s(context_tokens)
+        return float(self.tokens_s(tokens, 0.0)[0]) + self.sequences_s(sequences) + kv
 
     def sequences_s(self, sequences: float) -> float:
         """Sampling and bookkeeping of a batch; with data-parallel attention every rank has its own scheduler."""
@@ -203,7 +209,7 @@ class Deployment:
             run = chunk if pad_to_chunk else size
             attention = self.pair_s(run) * (size * position + size * size / 2.0)
             reading = self.kv_token_read_s * (position + size)
-            total += float(self.tokens_s(np.array([run]))[0]) + max(attention, reading)
+            total += float(self.tokens_s(np.array([run]), position + size / 2.0)[0]) + max(attention, reading)
             position, left = position + size, left - size
         return total
 

@@ -25,7 +25,7 @@ from subsecond.engine.latency.setups import (
     model_of,
 )
 from subsecond.engine.latency.speculation import kept_tokens
-from subsecond.engine.latency.steady import best_rate, closed_loop, prefill_alone
+from subsecond.engine.latency.steady import best_rate, best_split_rate, closed_loop, prefill_alone
 from subsecond.engine.latency.transfer import Fabric, moved_bytes
 from subsecond.engine.latency.wafer import WaferGroup, is_wafer, wafer, wafers_for_weights
 
@@ -105,7 +105,8 @@ def predict(row: Measurement, facts: Catalog) -> float:
         work = load(facts, row, model)
         wanted = row.number("at_tok_s_user")
         if wanted is not None or len(found) > 1:
-            rate = best_rate(found, work, wanted or 0.0)
+            split = row.kind == "disaggregated" and wanted is not None
+            rate = best_split_rate(found, work, wanted or 0.0) if split else best_rate(found, work, wanted or 0.0)
             if rate == 0.0:
                 raise Skipped(f"no layout gives a user {wanted:g} tok/s")
             return rate

@@ -101,7 +101,7 @@ def _print_rows(console: Console, predictions: Sequence[Prediction]) -> None:
     for name in ("row", "family", "metric"):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
     for name in ("predicted", "published", "error"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=9)
     for p in predictions:
         published = _number(p.published)
         name = f"{p.id} ?" if p.doubtful else p.id
