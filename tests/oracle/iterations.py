@@ -126,6 +126,7 @@ class Iterations:
             taken.append(q)
         if not server.decoding and not server.chunks:
             return
+        server.note_sequences(len(server.decoding) + len(server.prefilling))
         self.start_iteration(server, t)
         if server.role is Role.PREFILL and self.sim.pipeline.link and self.sim.pipeline.link.overlap:
             for q in taken:
@@ -153,6 +154,7 @@ class Iterations:
             if q.place == "staged":
                 q.close("decode_queue", t)
             self.sim.link.enter_link(q, server, t)
+        server.note_sequences(server.num_admitted)
         if server.decoding:
             self.start_iteration(server, t)
 
@@ -170,6 +172,7 @@ class Iterations:
         assert server.iteration
         server.counters["busy_ps"] += t - server.iteration[0]
         server.counters["iterations"] += 1
+        server.counters["sequence_steps"] += len(server.decoding)
         server.iteration = None
         server.is_dirty = True
         decoding, chunks = list(server.decoding), server.chunks

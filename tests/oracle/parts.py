@@ -115,9 +115,11 @@ class Server:
             (
                 "busy_ps",
                 "iterations",
+                "sequence_steps",
                 "preemptions",
                 "evictions",
                 "peak_used_units",
+                "peak_seqs",
                 "hit_tokens",
                 "prefill_tokens",
                 "transferred_units",
@@ -149,6 +151,9 @@ class Server:
 
     def note_peak(self) -> None:
         self.counters["peak_used_units"] = max(self.counters["peak_used_units"], self.used)
+
+    def note_sequences(self, number: int) -> None:
+        self.counters["peak_seqs"] = max(self.counters["peak_seqs"], number)
 
     def evict(self) -> bool:
         if not self.entries:
