@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from subsecond.engine.core.config import Workload
 from subsecond.engine.errors import InputError
-from subsecond.engine.workload.distributions import choices, draw_mixture, geometric, stream
+from subsecond.engine.workload.distributions import choices, draw_mixture, geometric, raw_bits, stream
 from subsecond.engine.workload.runs import heads, offsets, ranks
 
 from .parameters import Parameters, load_document, parse_parameters
@@ -173,7 +173,7 @@ def _tool_times(parameters: Parameters, draw: Draw, steps: int, name: str) -> In
     if not sum(shares):
         raise InputError("coding parameters", "tools", "shares of 0 for all", "one kind of tool with a share above 0")
     edges = [round(sum(shares[: i + 1]) / sum(shares) * (1 << 32)) for i in range(len(TOOLS))]
-    draws = stream(draw.seed, f"{name}.tool_kind").integers(0, 1 << 32, steps, dtype=np.uint32)
+    draws = raw_bits(stream(draw.seed, f"{name}.tool_kind"), steps)
     kind = np.searchsorted(np.array(edges[:-1], np.int64), draws.astype(np.int64), side="right")
     # one set of random bits for all kinds: a step keeps its luck when the shares change
     tables = [parameters.table(f"tools.{tool}.time") for tool in TOOLS]
@@ -249,7 +249,7 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> t
     if draw.max_context is not None:
         output = np.minimum(output, draw.max_context - prompt)
     breaks = choices(stream(draw.seed, f"{name}.breaks"), total, parameters.number("prompt.break_share"))
-    points = stream(draw.seed, f"{name}.break_point").integers(0, 1 << 16, total, dtype=np.uint32)
+    points = raw_bits(stream(draw.seed, f"{name}.break_point"), total) >> 16
     reuse = _reuse(prompt, output, shared, np.flatnonzero(breaks), points.astype(np.int64))
     reuse[compacted] = shared
     reuse[first[:-1]] = 0

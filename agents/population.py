@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.workload.distributions import poisson_arrivals, stream
+from subsecond.engine.workload.distributions import poisson_arrivals, stream, uniform
 from subsecond.engine.workload.runs import offsets
 
 __all__ = [
@@ -100,7 +100,7 @@ def session_starts(draw: Draw) -> Int64:
     if draw.arrival_rate_per_s is not None:
         starts = poisson_arrivals(generator, _arrivals(draw, draw.arrival_rate_per_s), draw.arrival_rate_per_s)
     else:
-        starts = np.sort(generator.integers(0, round(draw.ramp_s * PS_PER_S), draw.sessions, np.int64, endpoint=True))
+        starts = np.sort(uniform(generator, draw.sessions, round(draw.ramp_s * PS_PER_S)))
     if draw.duration_ps is None:
         return starts
     return starts[: max(1, int(np.searchsorted(starts, draw.duration_ps)))]

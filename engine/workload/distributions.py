@@ -28,7 +28,9 @@ __all__ = [
     "geometric",
     "poisson_arrivals",
     "quantiles",
+    "raw_bits",
     "stream",
+    "uniform",
 ]
 
 Int64 = NDArray[np.int64]
@@ -112,6 +114,13 @@ def stream(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(STREAMS[name],))))
 
 
+def raw_bits(generator: np.random.Generator, count: int) -> NDArray[np.uint32]:
+    """32 random bits per item, straight from the bit generator, whose stream numpy promises never to change."""
+    # two items per 64 bits; a stream that is read on starts at a whole one
+    bits: NDArray[np.uint32] = generator.bit_generator.random_raw((count + 1) // 2).view(np.uint32)[:count]
+    return bits
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """Inverse distribution at the probabilities k / 2^14.
@@ -155,7 +164,7 @@ class Table:
 
 
 def _bits(generator: np.random.Generator, count: int) -> NDArray[np.int32]:
-    return generator.integers(0, 1 << (CELL_BITS + PART_BITS), count, dtype=np.uint32).view(np.int32)
+    return (raw_bits(generator, count) >> (32 - CELL_BITS - PART_BITS)).view(np.int32)
 
 
 def draw_mixture(tables: Sequence[Table], kind: Int64, generator: np.random.Generator) -> Int64:
@@ -233,7 +242,7 @@ def geometric(generator: np.random.Generator, count: int, mean: float, most: int
     while len(edges) < most - 1 and rest > 2.0**-32:
         rest *= going_on
         edges.append(math.ceil((1 - rest) * (1 << 32)))
-    draws = generator.integers(0, 1 << 32, count, dtype=np.uint32).astype(np.int64)
+    draws = raw_bits(generator, count).astype(np.int64)
     return np.searchsorted(np.array(edges, np.int64), draws, side="right").astype(np.int64) + 1
 
 
@@ -241,8 +250,15 @@ def choices(generator: np.random.Generator, count: int, share: float) -> Bool:
     """True with probability `share` in [0, 1], to 1/2^32."""
     if not 0 <= share <= 1:
         raise ValueError(f"a share lies in [0, 1], got {share}")
-    draws = generator.integers(0, 1 << 32, count, dtype=np.uint32)
-    return draws.astype(np.int64) < round(share * (1 << 32))
+    return raw_bits(generator, count).astype(np.int64) < round(share * (1 << 32))
+
+
+def uniform(generator: np.random.Generator, count: int, end: int) -> Int64:
+    """Draws from 0 to below `end` (or 0, if that is 0), `end` in [0, 2^60], in steps of `end / 2^30`."""
+    draws = _bits(generator, count).astype(np.int64)
+    # draws * end / 2^30 in two parts that fit into 63 bits
+    high, low = end >> 30, end & ((1 << 30) - 1)
+    return draws * high + (draws * low >> 30)
 
 
 def poisson_arrivals(generator: np.random.Generator, count: int, rate_per_s: float) -> Int64:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from subsecond.agents.coding import coding_parameters
-from subsecond.agents.parameters import Parameter, load_document
+from subsecond.agents.parameters import Parameter, Parameters, load_document
 from subsecond.agents.voice import voice_parameters
 from subsecond.agents.voice_stages import profile_names, stage_names
 
@@ -20,8 +20,8 @@ def row(entry: Parameter) -> str:
 
 
 @pytest.mark.parametrize("parameters", [coding_parameters(), voice_parameters()], ids=lambda p: p.name)
-def test_every_parameter_stands_in_the_document_as_it_is(parameters: object) -> None:
-    missing = [row(entry) for entry in parameters if row(entry) not in TEXT]  # type: ignore[attr-defined]
+def test_every_parameter_stands_in_the_document_as_it_is(parameters: Parameters) -> None:
+    missing = [row(entry) for entry in parameters if row(entry) not in TEXT]
     assert not missing, "rows that docs/agents.md lacks:\n" + "\n".join(missing)
 
 

@@ -21,7 +21,9 @@ from subsecond.engine.workload.distributions import (
     geometric,
     poisson_arrivals,
     quantiles,
+    raw_bits,
     stream,
+    uniform,
 )
 
 POINTS = st.lists(
@@ -150,6 +152,25 @@ def test_an_exponential_has_its_mean_and_its_tail() -> None:
     drawn = exponential(10**6).draw(generator(), 400_000)
     assert drawn.mean() == pytest.approx(10**6, rel=0.01)
     assert (drawn > 3 * 10**6).mean() == pytest.approx(math.exp(-3), rel=0.03)
+
+
+@given(st.integers(0, 1 << 60), st.integers(0, 2**32))
+def test_uniform_draws_are_exact_shares_of_the_end(end: int, seed: int) -> None:
+    drawn = uniform(generator(seed), 20, end)
+    bits = raw_bits(generator(seed), 20).astype(np.int64) >> 2
+    assert drawn.tolist() == [int(b) * end >> 30 for b in bits]
+
+
+def test_uniform_draws_fill_the_range() -> None:
+    drawn = uniform(generator(), 100_000, 10**18)
+    assert drawn.min() < 10**14
+    assert drawn.max() > 10**18 - 10**14
+    assert drawn.mean() == pytest.approx(5 * 10**17, rel=0.01)
+
+
+@given(st.integers(0, 99), st.integers(0, 99))
+def test_more_bits_keep_the_earlier_ones(few: int, more: int) -> None:
+    assert (raw_bits(generator(), few + more)[:few] == raw_bits(generator(), few)).all()
 
 
 def test_a_geometric_count_has_its_mean_and_its_limit() -> None:
