@@ -98,12 +98,13 @@ class _Steps:
     lengths: Int64
     begins_task: Bool
     ends_task: Bool
+    starts_subagents: Bool
     gap_ps: Int64
 
     def cut(self, lengths: Int64) -> _Steps:
         """The first `lengths` steps of each session."""
         at = heads(self.lengths, lengths)
-        return _Steps(lengths, self.begins_task[at], self.ends_task[at], self.gap_ps[at])
+        return _Steps(lengths, self.begins_task[at], self.ends_task[at], self.starts_subagents[at], self.gap_ps[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,10 @@ def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
     gap = _tool_times(parameters, draw, len(begins), "coding")
     at = np.flatnonzero(begins)
     gap[at] = parameters.table("session.user_gap").draw(stream(draw.seed, "coding.users"), len(at))
-    gap *= PS_PER_US
-    return _Steps(lengths, begins, ends, gap)
+    # a step that ends its task calls no tool, so that the one after a call belongs to the same session
+    calls = choices(stream(draw.seed, "coding.subagents"), len(begins), parameters.number("subagents.share")) & ~ends
+    gap[np.flatnonzero(calls) + 1] = parameters.whole("subagents.dispatch")
+    return _Steps(lengths, begins, ends, calls, gap * PS_PER_US)
 
 
 def _until_given_up(parameters: Parameters, draw: Draw, lengths: Int64, compacted: Int64) -> Int64:
@@ -182,10 +185,8 @@ def _tool_times(parameters: Parameters, draw: Draw, steps: int, name: str) -> In
 
 def _subagent_steps(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[Int64, _Steps]:
     """Parent request of each sub-agent, and their steps. The parents' next steps begin when all are back."""
-    total = len(roots.gap_ps)
-    calls = choices(stream(draw.seed, "coding.subagents"), total, parameters.number("subagents.share"))
-    # a step that ends its task calls no tool, and the last one kept of a session has nothing that waits for it
-    calls &= ~roots.ends_task
+    calls = roots.starts_subagents.copy()
+    # where a session was cut, nothing waits for sub-agents of its last step
     calls[offsets(roots.lengths)[1:] - 1] = False
     at = np.flatnonzero(calls)
     together = geometric(
@@ -195,14 +196,12 @@ def _subagent_steps(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
     lengths = parameters.table("subagents.steps").draw(stream(draw.seed, "subagent.steps"), len(parents))
     first = offsets(lengths)
     check_size(draw, int(first[-1]))
-    dispatch_ps = parameters.whole("subagents.dispatch") * PS_PER_US
-    gap = _tool_times(parameters, draw, int(first[-1]), "subagent") * PS_PER_US
-    gap[first[:-1]] = dispatch_ps
-    roots.gap_ps[at + 1] = dispatch_ps
+    gap = _tool_times(parameters, draw, int(first[-1]), "subagent")
+    gap[first[:-1]] = parameters.whole("subagents.dispatch")
     begins, ends = np.zeros(len(gap), np.bool_), np.zeros(len(gap), np.bool_)
     begins[first[:-1]] = True
     ends[first[1:] - 1] = True
-    return parents, _Steps(lengths, begins, ends, gap)
+    return parents, _Steps(lengths, begins, ends, np.zeros(len(gap), np.bool_), gap * PS_PER_US)
 
 
 def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> tuple[_Contexts, Int64]:

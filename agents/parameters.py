@@ -176,7 +176,10 @@ def _split(key: str, entries: Mapping[str, Parameter], name: str) -> tuple[str, 
             return known, "", ""
         if key.startswith(f"{known}.") and entry.is_distribution:
             return known, ".", key[len(known) + 1 :]
-    raise InputError(f"{name} parameters", "", key, "one of " + ", ".join(entries))
+    import difflib  # only a mistake needs it
+
+    near = difflib.get_close_matches(key, list(entries), 5, 0.5)
+    raise InputError(f"{name} parameters", "", key, "one of " + ", ".join(near or entries))
 
 
 def _flat(

@@ -213,7 +213,7 @@ def digest(work: Workload) -> str:
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    assert digest(drawn(seed=7)) == digest(drawn(seed=7)) == "e7792dd3b4d16baf"
+    assert digest(drawn(seed=7)) == digest(drawn(seed=7)) == "cecfcb7d9d3ac735"
     assert digest(drawn(seed=8)) != digest(drawn(seed=7))
 
 

@@ -236,6 +236,11 @@ def test_every_profile_and_stage_can_be_drawn_from() -> None:
         assert drawn(2, profile=name, max_turns=1).num_turns == 2
 
 
+def test_no_profile_has_the_name_of_a_stage() -> None:
+    document = load_document("subsecond.agents", "data/voice.toml")
+    assert not set(profile_names(document)) & set(stage_names(document))
+
+
 def test_later_names_of_a_profile_win() -> None:
     fast, mixed = voice_parameters("fast"), voice_parameters("fast + stt-azure")
     assert mixed.entries["endpointing.time"] == fast.entries["endpointing.time"]
