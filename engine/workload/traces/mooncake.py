@@ -16,6 +16,7 @@ from subsecond.engine.errors import InputError
 
 from .jsonlines import Output, Prompt, json_blocks
 from .parsed import OpenLoop
+from .prefix import Ids
 from .source import Source
 
 __all__ = ["BLOCK_TOKENS", "read_mooncake"]
@@ -47,7 +48,7 @@ def read_mooncake(source: Source) -> OpenLoop:
     """
     times: list[NDArray[np.float64]] = []
     prompts, outputs, counts = [], [], []
-    ids: list[Int64] = []
+    ids: list[Ids] = []
     for _, rows in json_blocks(source, msgspec.json.Decoder(Row)):
         n = len(rows)
         times.append(np.fromiter([row.timestamp for row in rows], np.float64, n))
@@ -58,7 +59,9 @@ def read_mooncake(source: Source) -> OpenLoop:
         ids.append(_ids(blocks))
     time_ms, prompt = np.concatenate(times), np.concatenate(prompts)
     _check_order(source, time_ms)
-    offsets, block_ids = _trimmed(source, prompt, np.concatenate(counts), np.concatenate(ids))
+    joined: Ids = np.concatenate(ids)
+    del ids
+    offsets, block_ids = _trimmed(source, prompt, np.concatenate(counts), joined)
     return OpenLoop(
         name=source.name,
         kind=KIND,
@@ -71,12 +74,15 @@ def read_mooncake(source: Source) -> OpenLoop:
     )
 
 
-def _ids(blocks: list[list[int]]) -> Int64:
+def _ids(blocks: list[list[int]]) -> Ids:
     flat = list(chain.from_iterable(blocks))
     try:
-        return np.array(flat, np.int64)
+        wide = np.array(flat, np.int64)
     except OverflowError:  # unsigned 64-bit hashes: only equality counts
         return np.array([hash_id & (2**64 - 1) for hash_id in flat], np.uint64).view(np.int64)
+    # the ids are most of a trace: 4 bytes each where they fit
+    narrow = wide.astype(np.int32)
+    return narrow if bool((narrow == wide).all()) else wide
 
 
 def _check_order(source: Source, time_ms: NDArray[np.float64]) -> None:
@@ -91,7 +97,7 @@ def _check_order(source: Source, time_ms: NDArray[np.float64]) -> None:
         )
 
 
-def _trimmed(source: Source, prompt: NDArray[np.int32], counts: Int64, ids: Int64) -> tuple[Int64, Int64]:
+def _trimmed(source: Source, prompt: NDArray[np.int32], counts: Int64, ids: Ids) -> tuple[Int64, Ids]:
     """Offsets and ids without a block that begins where the prompt ends."""
     offsets = np.concatenate(([0], np.cumsum(counts)))
     whole = (prompt + (BLOCK_TOKENS - 1)) // BLOCK_TOKENS

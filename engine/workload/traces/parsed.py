@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .prefix import reuse_of_blocks
+from .prefix import Ids, reuse_of_blocks
 from .sessions import Sessions, rows_of
 
 __all__ = ["OpenLoop", "Parsed", "Recorded"]
@@ -46,7 +46,7 @@ class OpenLoop:
     prompt_tokens: Int32
     output_tokens: Int32
     offsets: Int64 | None = None
-    block_ids: Int64 | None = None
+    block_ids: Ids | None = None
     block_tokens: int = 1
 
     @property
@@ -76,7 +76,7 @@ class OpenLoop:
             gap_ns=np.broadcast_to(np.int64(0), count),
         )
 
-    def _blocks(self, keep: Int64 | None) -> tuple[Int64, Int64]:
+    def _blocks(self, keep: Int64 | None) -> tuple[Int64, Ids]:
         if self.offsets is None or self.block_ids is None:
             count = self.num_roots if keep is None else len(keep)
             return np.zeros(count + 1, np.int64), np.zeros(0, np.int64)

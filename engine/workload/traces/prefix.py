@@ -17,11 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HOT_REQUESTS", "PrefixReuse", "block_nodes", "known_blocks", "reuse_of_blocks"]
+__all__ = ["HOT_REQUESTS", "Ids", "PrefixReuse", "block_nodes", "known_blocks", "reuse_of_blocks"]
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
+#: Hash ids, or places in the prefix tree.
+Ids = NDArray[np.int32] | NDArray[np.int64]
 
 #: From this many requests on that share a prefix and nothing more, the prefix is a group. A group costs no KV memory in
 #: the core, so that long conversations with a few branches must not become one. Assumption; any value from 8 to 64
@@ -47,7 +49,7 @@ class PrefixReuse:
     reuse_tokens: Int32
 
 
-def reuse_of_blocks(offsets: Int64, ids: Int64, prompt_tokens: Int32, block_tokens: int) -> PrefixReuse:
+def reuse_of_blocks(offsets: Int64, ids: Ids, prompt_tokens: Int32, block_tokens: int) -> PrefixReuse:
     """Reuse of requests that are sent in this order.
 
     Args:
@@ -89,14 +91,14 @@ def reuse_of_blocks(offsets: Int64, ids: Int64, prompt_tokens: Int32, block_toke
     return PrefixReuse(context, num_contexts, group, group_tokens, reuse)
 
 
-def known_blocks(offsets: Int64, ids: Int64) -> Int64:
+def known_blocks(offsets: Int64, ids: Ids) -> Int64:
     """[num_requests] leading blocks of each request that an earlier one has walked: hits of an endless cache."""
     node, num_nodes = block_nodes(offsets, ids)
     row = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
     return _known_blocks(offsets, node, num_nodes, row)
 
 
-def block_nodes(offsets: Int64, ids: Int64) -> tuple[Int64, int]:
+def block_nodes(offsets: Int64, ids: Ids) -> tuple[Ids, int]:
     """Places in the prefix tree: equal numbers in [0, n) for equal paths, and n.
 
     Where every id has one predecessor throughout, an id already stands for its whole path.
@@ -108,24 +110,24 @@ def block_nodes(offsets: Int64, ids: Int64) -> tuple[Int64, int]:
     previous = np.empty_like(dense)
     previous[1:] = dense[:-1]
     previous[starts] = -1
-    parent = np.empty(num_ids, np.int64)
+    parent = np.empty(num_ids, dense.dtype)
     parent[dense] = previous
     if bool((parent[dense] == previous).all()):
         return dense, num_ids
     return _walked(offsets, dense, num_ids)
 
 
-def _dense(ids: Int64) -> tuple[Int64, int]:
+def _dense(ids: Ids) -> tuple[Ids, int]:
     low, high = int(ids.min()), int(ids.max())
     if high - low < 4 * len(ids) + 1024:
-        return ids - low, high - low + 1
+        return (ids - low if low else ids), high - low + 1
     values, inverse = np.unique(ids, return_inverse=True)
     return inverse.astype(np.int64), len(values)
 
 
-def _walked(offsets: Int64, dense: Int64, num_ids: int) -> tuple[Int64, int]:
+def _walked(offsets: Int64, dense: Ids, num_ids: int) -> tuple[Int64, int]:
     """Places found level by level from pairs of (place above, id)."""
-    node = np.empty_like(dense)
+    node = np.empty(len(dense), np.int64)
     lengths = np.diff(offsets)
     rows = np.flatnonzero(lengths > 0)
     above = np.zeros(len(rows), np.int64)
@@ -141,17 +143,17 @@ def _walked(offsets: Int64, dense: Int64, num_ids: int) -> tuple[Int64, int]:
     return node, total
 
 
-def _known_blocks(offsets: Int64, node: Int64, num_nodes: int, row: Int32) -> Int64:
+def _known_blocks(offsets: Int64, node: Ids, num_nodes: int, row: Int32) -> Int64:
     # numpy keeps the last of several values written to one place: backwards that is the first walker
     first = np.zeros(num_nodes, np.int32)
     first[node[::-1]] = row[::-1]
-    seen = np.zeros(len(node) + 1, np.int64)
+    seen = np.zeros(len(node) + 1, np.int32 if len(node) < 2**31 else np.int64)
     np.cumsum(first[node] < row, out=seen[1:])
-    known: Int64 = np.diff(seen[offsets])
+    known: Int64 = np.diff(seen[offsets]).astype(np.int64)
     return known
 
 
-def _deepest(marked: Bool, node: Int64, row: Int32, count: int) -> Int64:
+def _deepest(marked: Bool, node: Ids, row: Int32, count: int) -> Int64:
     """[count] deepest marked place on each request's path, -1: none."""
     found = np.full(count, -1, np.int64)
     at = np.flatnonzero(marked[node])
@@ -160,7 +162,7 @@ def _deepest(marked: Bool, node: Int64, row: Int32, count: int) -> Int64:
 
 
 def _latest_walker(
-    node: Int64, row: Int32, goal: Int64, wanted: Int64, offsets: Int64, depth: Int64, num_nodes: int
+    node: Ids, row: Int32, goal: Int64, wanted: Int64, offsets: Int64, depth: Int64, num_nodes: int
 ) -> Int64:
     """For each wanted request the latest earlier one that walked through its goal."""
     marked = np.zeros(num_nodes, bool)
@@ -201,7 +203,7 @@ def _chains(previous: Int64) -> tuple[Int64, int]:
     return number[root], int(number[-1]) + 1
 
 
-def _groups(slot: Int64, offsets: Int64, node: Int64, block_tokens: int) -> tuple[Int64, Int64]:
+def _groups(slot: Int64, offsets: Int64, node: Ids, block_tokens: int) -> tuple[Int64, Int64]:
     """Group ids in the order of their places, and their tokens; a group of one is none."""
     group = np.full(len(slot), -1, np.int64)
     members = np.flatnonzero(slot >= 0)

@@ -17,7 +17,7 @@ from subsecond.engine.errors import InputError
 __all__ = ["MAX_DOCUMENT_BYTES", "MAX_LINE_BYTES", "Source", "shown"]
 
 #: Bytes read at a time; a block of lines is about this long.
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
 #: A longer line is no line of a trace: reading on would only fill the memory.
 MAX_LINE_BYTES = 64 << 20
 #: Longest file that is read as one document (raw WEKA JSON); most of them are one line.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsecond.engine.core.config import Workload
@@ -129,6 +129,7 @@ def test_mooncake_passes_over_a_block_that_begins_where_the_prompt_ends(tmp_path
     assert workload.reuse_tokens.tolist() == [0, 512]
 
 
+@settings(max_examples=15)  # each reads the file three times
 @given(st.integers(1, 60), st.integers(0, 1000))
 def test_a_sample_is_drawn_by_the_seed_and_keeps_the_order(size: int, seed: int) -> None:
     path = [sample_path("azure")]

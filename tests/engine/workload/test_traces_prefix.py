@@ -194,3 +194,15 @@ def test_equal_prompts_leave_one_token_to_compute(count: int) -> None:
     reuse = reuse_of_blocks(offsets, ids, np.array(prompts, np.int32), BLOCK)
     hits = realised(paths, prompts, reuse)
     assert hits == [0] + [3 * BLOCK - 1] * (count - 1)
+
+
+@given(trees(), st.integers(-(2**31), 2**31 - 2**12))
+def test_narrow_ids_give_the_same_reuse(paths: Paths, shift: int) -> None:
+    offsets, ids = columns(paths)
+    prompts = np.array(prompts_of(paths), np.int32)
+    wide = reuse_of_blocks(offsets, ids + shift, prompts, BLOCK)
+    narrow = reuse_of_blocks(offsets, (ids + shift).astype(np.int32), prompts, BLOCK)
+    assert wide.context.tolist() == narrow.context.tolist()
+    assert wide.reuse_tokens.tolist() == narrow.reuse_tokens.tolist()
+    assert wide.group.tolist() == narrow.group.tolist()
+    assert wide.group_tokens.tolist() == narrow.group_tokens.tolist()
