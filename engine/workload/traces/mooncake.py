@@ -59,7 +59,7 @@ def read_mooncake(source: Source) -> OpenLoop:
         ids.append(_ids(blocks))
     time_ms, prompt = np.concatenate(times), np.concatenate(prompts)
     _check_order(source, time_ms)
-    joined: Ids = np.concatenate(ids)
+    joined = np.concatenate(ids)
     del ids
     offsets, block_ids = _trimmed(source, prompt, np.concatenate(counts), joined)
     return OpenLoop(

@@ -13,6 +13,7 @@ and a group, whose leading tokens stay warm for all its members. So
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 #: Hash ids, or places in the prefix tree.
-Ids = NDArray[np.int32] | NDArray[np.int64]
+Ids = NDArray[np.signedinteger[Any]]
 
 #: From this many requests on that share a prefix and nothing more, the prefix is a group. A group costs no KV memory in
 #: the core, so that long conversations with a few branches must not become one. Assumption; any value from 8 to 64
