@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -139,7 +140,7 @@ LOAD = Load(1024, 512)
 def test_closed_loop_laws(model: str) -> None:
     server = served(model, "b200")
     results = [closed_loop(server, LOAD, n) for n in (1, 2, 8, 32, 128)]
-    for before, after in zip(results, results[1:], strict=False):
+    for before, after in itertools.pairwise(results):
         assert after.tpot_s > before.tpot_s
         assert after.ttft_s > before.ttft_s
         assert after.rate_tokens_s > before.rate_tokens_s
