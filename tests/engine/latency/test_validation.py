@@ -1,0 +1,144 @@
+"""Published measurements: how near the predictions are, what is skipped, what is refused."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from subsecond.engine.catalog import MEASUREMENTS, catalog
+from subsecond.engine.errors import InputError
+from subsecond.engine.latency.measurements import read_measurements
+from subsecond.engine.latency.validation import METRICS, predict_rows, summarise
+
+HEADER = "id,kind,engine,device,n_devices,model,tp,input_tokens,output_tokens,concurrency,spec_decode,metric,value,note"
+ROW = "X1,colocated,vllm,h100-sxm,1,qwen3-8b,1,1024,128,1,none,tpot_ms,8,family=mine; free words"
+
+
+def table(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "rows.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_the_shipped_measurements_meet_the_target() -> None:
+    predictions = predict_rows(read_measurements(MEASUREMENTS))
+    for rows in (predictions, [p for p in predictions if not p.doubtful]):
+        summary = summarise(rows)
+        assert summary.median_abs_error is not None
+        assert summary.within_35_percent is not None
+        assert summary.median_abs_error <= 0.20
+        assert summary.within_35_percent >= 0.80
+        assert summary.predicted >= 0.95 * summary.rows
+    for family in {p.family for p in predictions}:
+        middle = summarise([p for p in predictions if p.family == family]).median_abs_error
+        assert middle is not None
+        assert middle <= 0.30, family
+
+
+def test_the_shipped_measurements_name_what_the_catalog_knows() -> None:
+    for row in read_measurements(MEASUREMENTS):
+        assert row.metric in METRICS
+        assert catalog().find("models", row.model)
+
+
+def test_predictions_do_not_depend_on_what_was_published(tmp_path: Path) -> None:
+    """No row is known by its value, its id, its source or its place: only its setup counts."""
+    with MEASUREMENTS.open(encoding="utf-8", newline="") as file:
+        cells = list(csv.DictReader(file))
+    shuffled = tmp_path / "shuffled.csv"
+    with shuffled.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(cells[0]))
+        writer.writeheader()
+        for i, row in enumerate(reversed(cells)):
+            writer.writerow({**row, "id": f"R{i}", "value": "7", "source": "", "source_date": "", "quality": ""})
+    known = [p.predicted for p in predict_rows(read_measurements(MEASUREMENTS))]
+    assert [p.predicted for p in predict_rows(read_measurements(shuffled))][::-1] == known
+
+
+def test_error_is_predicted_over_published(tmp_path: Path) -> None:
+    (row,) = predict_rows(read_measurements(table(tmp_path, ROW)))
+    assert row.family == "mine"
+    assert row.predicted is not None
+    assert row.error == pytest.approx(row.predicted / 8 - 1)
+    assert not row.skipped
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (("h100-sxm", "tpu-v9"), "unknown device"),
+        (("qwen3-8b", "gpt-9"), "unknown model"),
+        (("colocated", "quantum"), "unknown kind"),
+        (("tpot_ms", "joules"), "unknown metric"),
+        (("qwen3-8b", "deepseek-v3"), "does not fit"),
+        (("vllm,h100-sxm", "vllm,"), "no device"),
+        (("1024,128,1,none,tpot_ms", ",128,1,none,ttft_ms"), "prompt length"),
+    ],
+)
+def test_what_cannot_be_predicted_is_skipped_with_the_reason(
+    tmp_path: Path, changed: tuple[str, str], reason: str
+) -> None:
+    before = ROW
+    assert changed[0] in before
+    (row,) = predict_rows(read_measurements(table(tmp_path, before.replace(*changed, 1))))
+    assert row.predicted is None
+    assert row.error is None
+    assert reason in row.skipped
+
+
+def test_an_unknown_engine_is_a_usual_one(tmp_path: Path) -> None:
+    unknown, usual = predict_rows(read_measurements(table(tmp_path, ROW.replace("vllm", "engine-x 9.1"), ROW)))
+    assert unknown.predicted == usual.predicted
+
+
+def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "X1,colocated,wse-3,llama-3.1-8b,tok_s_user,1800", header="id,kind,device,model,metric,value"
+    )
+    (row,) = predict_rows(read_measurements(path))
+    assert row.family == "colocated"
+    assert row.predicted is not None
+
+
+@pytest.mark.parametrize(
+    ("changed", "column"),
+    [
+        (("tpot_ms,8", "tpot_ms,fast"), "value"),
+        (("tpot_ms,8", "tpot_ms,nan"), "value"),
+        (("tpot_ms,8", "tpot_ms,-8"), "value"),
+        (("tpot_ms,8", "tpot_ms,"), "value"),
+        (("1024", "-1024"), "input_tokens"),
+        (("1024", "10.5"), "input_tokens"),
+        (("1024", "1e999"), "input_tokens"),
+        ((",1,none", ",0,none"), "concurrency"),
+        (("qwen3-8b", ""), "model"),
+        (("X1", ""), "id"),
+    ],
+)
+def test_a_broken_row_is_named_by_line_and_column(tmp_path: Path, changed: tuple[str, str], column: str) -> None:
+    path = table(tmp_path, ROW, ROW.replace(*changed, 1))
+    with pytest.raises(InputError) as caught:
+        read_measurements(path)
+    assert f"{path}:3" in str(caught.value)
+    assert column in str(caught.value)
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="such file"):
+        read_measurements(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="no rows"):
+        read_measurements(table(tmp_path))
+    with pytest.raises(InputError, match="metric"):
+        read_measurements(table(tmp_path, "1,2", header="id,kind,device,model"))
+    with pytest.raises(InputError, match=r":2.*cells"):
+        read_measurements(table(tmp_path, ROW + ",and,more"))
+    noise = tmp_path / "noise.csv"
+    noise.write_bytes(b"\xff\xfe\x00" * 50)
+    with pytest.raises(InputError):
+        read_measurements(noise)
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    with pytest.raises(InputError):
+        read_measurements(empty)
