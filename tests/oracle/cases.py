@@ -109,7 +109,7 @@ def _pipeline(rng: random.Random, scale: int) -> Pipeline:
     has_fallback = rng.random() < 0.3
     small = (0, 0, 1, 2, 5)
     link = Link(
-        unit_ps=rng.choice((0, 1, 1, 3, 10)),
+        unit_ps=rng.choice((0, 1, 1, 3, 10, 40)),
         t0_ps=rng.choice(small) * scale,
         fill_quarters=rng.choice((4, 4, 6, 8)),
         max_flows=rng.choice((0, 1, 1, 2)),

@@ -139,7 +139,8 @@ class Iterations:
             q.resume(t)
         server.landed = []
         preempted = self.grow(server, t)
-        while not preempted and server.queue and server.num_admitted < server.pool.max_seqs:
+        can_admit = not preempted or not server.decoding
+        while can_admit and server.queue and server.num_admitted < server.pool.max_seqs:
             q = server.queue[0]
             need = (q.prompt + q.given) * self.sim.unit + self.sim.fixed
             if not server.fits(need):

@@ -122,7 +122,6 @@ class Reference:
                 if begin:
                     for server in begin:
                         server.is_dirty = False
-                    for server in begin:
                         self.iterations.begin(server, self.now)
                     self.check()
                     continue

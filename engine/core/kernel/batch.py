@@ -349,7 +349,8 @@ def begin_decoding(
     preempted = False
     if server.num_decoding > 0:
         preempted = grow(g, i, at)
-    while not preempted and server.num_admitted < server.max_seqs and g.nodes[lists + QUEUE].next != lists + QUEUE:
+    can_admit = not preempted or server.num_decoding == 0
+    while can_admit and server.num_admitted < server.max_seqs and g.nodes[lists + QUEUE].next != lists + QUEUE:
         node = g.nodes[lists + QUEUE].next
         s = node - g.decode_nodes
         session = g.sessions[s]
