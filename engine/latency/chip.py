@@ -92,10 +92,12 @@ class Stack:
         dispatch_efficiency: share of the link rate that expert-parallel exchanges reach.
         draft_layer_share: time of a layer of a draft model, as a share of layer_s.
         request_s: fixed time of a request outside the chips.
-        disaggregated_layer_s: per layer, what handing KV to another machine adds to a prefill.
+        disaggregated_layer_s: host time per layer of a prefill whose KV goes to another machine.
+        handoff_layer_s: the same where it applies; 0 on servers that keep their KV.
         utilisation_factor: over the chip's shares of peak.
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
+        pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
         is_static: a batch is prefilled together and decodes together, nothing joins it.
     """
 
@@ -109,6 +111,7 @@ class Stack:
     sequence_s: float
     request_s: float
     disaggregated_layer_s: float
+    handoff_layer_s: float
     dispatch_efficiency: float
     draft_layer_share: float
     utilisation_factor: float
@@ -117,6 +120,7 @@ class Stack:
     memory_share: float
     test_requests: float
     pad_tokens: int
+    pad_step_tokens: int
     is_static: bool
 
 
@@ -177,6 +181,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         sequence_s=number("sequence_us", 0.0),
         request_s=number("request_ms"),
         disaggregated_layer_s=number("disaggregated_layer_us", 0.0),
+        handoff_layer_s=0.0,
         dispatch_efficiency=number("dispatch_efficiency", 0.8),
         draft_layer_share=number("draft_layer_share", 0.25),
         utilisation_factor=number("utilisation_factor", 1.0),
@@ -185,6 +190,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         memory_share=number("memory_share"),
         test_requests=max(number("test_requests", 1000.0), 1.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
+        pad_step_tokens=round(number("bucket_step", 2048.0)),
         is_static=number("static_batch", 0.0) > 0,
     )
 

@@ -174,8 +174,7 @@ def accelerator_server(
     handoff = p.number("handoff_layer_us", 0.0, 1e6) if role is Role.PREFILL else 0.0
     stack = replace(
         stack,
-        layer_s=stack.layer_s + handoff,
-        expert_layer_s=stack.expert_layer_s + handoff,
+        handoff_layer_s=handoff,
         memory_share=p.number(prefix + "memory_share", 0.01, 1.0),
         utilisation_factor=stack.utilisation_factor * p.number(prefix + "utilisation_factor", 0.001, 100.0),
     )

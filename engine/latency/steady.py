@@ -18,6 +18,8 @@ from subsecond.engine.latency.step import Deployment
 __all__ = ["Load", "Steady", "best_rate", "best_split_rate", "closed_loop", "largest_batch", "prefill_alone"]
 
 _ROUNDS = 60
+#: Buckets double up to here.
+_LARGEST_DOUBLING = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,22 @@ class Steady:
 
 def prefill_alone(deployment: Deployment, load: Load, prompts: float = 1.0) -> float:
     """Prefill of a batch of equal prompts with nothing else on the server, padding included."""
-    new, pad = load.new_tokens, deployment.stack.pad_tokens
-    if pad:
-        new = max(float(pad), 2.0 ** math.ceil(math.log2(new + 1.0)))  # the start token counts too
+    new = _padded(deployment, load.new_tokens)
     chunk = load.chunk_tokens or float(deployment.stack.token_budget)
     if prompts == 1.0 or prompts * new > chunk or load.pads:
         return prompts * deployment.prefill_s(new, load.cached_tokens, chunk, load.pads)
     pairs = prompts * (new * load.cached_tokens + new * new / 2.0)
     return float(deployment.tokens_s(np.array([prompts * new]), new / 2.0)[0]) + pairs * deployment.pair_s(new)
+
+
+def _padded(deployment: Deployment, tokens: float) -> float:
+    """The bucket that a prompt of so many tokens is computed in; the start token counts too."""
+    stack = deployment.stack
+    if not stack.pad_tokens:
+        return tokens
+    if tokens < _LARGEST_DOUBLING:
+        return max(float(stack.pad_tokens), 2.0 ** math.ceil(math.log2(tokens + 1.0)))
+    return float(stack.pad_step_tokens * math.ceil((tokens + 1.0) / stack.pad_step_tokens))
 
 
 def largest_batch(deployment: Deployment, load: Load) -> float:

@@ -150,6 +150,8 @@ class Deployment:
             work = products + exchanged
         keys = m.window if window_keys is None else min(window_keys, m.window)
         device = self.fixed_s + work + tokens * keys * self._window_pair_s
+        if s.handoff_layer_s:
+            device = self._mixed(device, np.full_like(tokens, m.layers * s.handoff_layer_s))
         return np.maximum(device, m.layers * s.host_layer_s)
 
     @cached_property

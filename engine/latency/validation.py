@@ -6,7 +6,7 @@ Every row goes through the formulas that the pipelines use; `setups.py` reads wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from subsecond.engine.catalog import Catalog, Entry
@@ -115,8 +115,8 @@ def predict(row: Measurement, facts: Catalog) -> float:
     if row.metric == "ttft_ms" and row.kind == "prefill_only":
         return (server.stack.request_s + prefill_alone(server, work, float(row.concurrency or 1))) * 1e3
     if row.metric == "ttft_ms" and row.kind == "disaggregated":
-        stack = server.stack
-        alone = stack.request_s + prefill_alone(server, work) + model.layers * stack.disaggregated_layer_s
+        stack = replace(server.stack, handoff_layer_s=server.stack.disaggregated_layer_s)
+        alone = stack.request_s + prefill_alone(replace(server, stack=stack), work)
         return (alone + _transfer_s(facts, row, entry)) * 1e3
     steady = closed_loop(server, work, row.concurrency)
     if row.metric == "ttft_ms":
