@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .config import MAX_PS
 from .kernel import state
+from .kernel.codes import NEVER
 from .layout import Memory
 
 __all__ = ["ArrayForm", "Form", "ObjectForm"]
@@ -62,7 +63,10 @@ class ArrayForm:
             self._keep(name, getattr(memory, name))
         for name, column in (("faults", faults), *((n, getattr(memory, n)) for n in _COLUMNS if n != "faults")):
             self._keep(name, column)
-        self._keep("events", np.zeros(margin + 1024, state.dtype_of(state.Event)))
+        for name in ("events", "later"):
+            heap = np.zeros(margin + 1024, state.dtype_of(state.Event))
+            heap["at"][0] = NEVER
+            self._keep(name, heap)
         self._keep("journal", np.zeros(2 * journal_margin + 1, state.dtype_of(state.LogItem)))
 
     def _keep(self, name: str, array: NDArray[Any]) -> None:
@@ -85,10 +89,16 @@ class ArrayForm:
         self._keep(name, values)
 
     def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
-        for name, used, room in (("events", "num_events", margin), ("journal", "log_size", journal_margin)):
+        rooms = (
+            ("events", "num_events", margin),
+            ("later", "num_later", margin),
+            ("journal", "log_size", journal_margin),
+        )
+        for name, used, room in rooms:
             while self.get(used) > len(self._arrays[name]) - room:
                 self._keep(name, np.concatenate([self._arrays[name], np.zeros_like(self._arrays[name])]))
-        return len(self._arrays["events"]) - margin, len(self._arrays["journal"]) - journal_margin
+        events = min(len(self._arrays["events"]), len(self._arrays["later"]))
+        return events - margin, len(self._arrays["journal"]) - journal_margin
 
     def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
         return list(self._arrays[name][:size].tolist())
@@ -102,7 +112,12 @@ class ObjectForm:
         for name in _RECORDS:
             rows = getattr(memory, name)
             values[name] = state.objects_of(_class_of(name), rows)
-        values |= {"events": [], "journal": [], "warm": bytearray(memory.warm.tobytes())}
+        values |= {
+            "events": [(NEVER, 0)],
+            "later": [(NEVER, 0)],
+            "journal": [],
+            "warm": bytearray(memory.warm.tobytes()),
+        }
         values |= {name: getattr(memory, name).data for name in ("rows", "cost", "starts")}
         values["faults"] = faults.data
         self._state = state.Global(**values)

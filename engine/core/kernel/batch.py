@@ -7,7 +7,6 @@ from .codes import (
     D_RUNNING,
     DECODE_QUEUE,
     END,
-    FIRST,
     HANDOFF_QUEUE,
     IDLE,
     LANDED,
@@ -31,7 +30,7 @@ from .journal import JOIN, note
 from .kv import evict, fits, publish, reserve
 from .link import enter_link
 from .lists import append, push_front, unlink
-from .request import close_stage, resume
+from .request import close_stage, first_token, resume
 from .router import arrive, enqueue, enqueue_decode
 from .segment import boundary
 from .state import Global, Server, Session
@@ -44,12 +43,11 @@ LONGEST = 1 << 16
 
 @kernel
 def next_step(g: Global, server: Server, session: Session) -> int:
-    """The step at whose end a decoding request has its first token, its milestone or its last token, what is next."""
-    tokens = session.output
-    if g.rows[session.row + FIRST] < 0:
-        tokens = 1
-    elif g.rows[session.row + MILESTONE] < 0:
-        tokens = session.milestone
+    """The step at whose end a decoding request has its milestone or its last token, what is next.
+
+    The first token needs no step of its own: an iteration makes at least one, so `foresee_first_tokens` knows its time.
+    """
+    tokens = session.output if g.rows[session.row + MILESTONE] >= 0 else session.milestone
     units = (tokens - session.given_at_join) * g.unit
     return session.join_step + (units + server.growth - 1) // server.growth
 
@@ -328,6 +326,22 @@ def begin_prefilling(
 
 
 @kernel
+def foresee_first_tokens(g: Global, server: Server, i: int) -> None:
+    """Those who joined the segment that starts now have their first token at the end of its first iteration.
+
+    If that iteration comes to nothing for them, `forget_foreseen` takes it back.
+    """
+    at = server.start + server.base
+    node = g.nodes[g.sentinels + i * NUM_LISTS + RUN].prev
+    while node < g.entry_nodes:  # the list's own node lies behind
+        session = g.sessions[node - g.order_nodes]
+        if session.join_step < server.step:
+            return
+        first_token(g, session, at)
+        node = g.nodes[node].prev
+
+
+@kernel
 def begin_decoding(
     g: Global,
     i: int,
@@ -375,6 +389,7 @@ def begin_decoding(
     limit = 1 if preempted else LONGEST
     tokens = server.num_decoding * server.width
     start_segment(g, server, i, at, limit, tokens, 0, 0, 0)
+    foresee_first_tokens(g, server, i)
 
 
 @kernel

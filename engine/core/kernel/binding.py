@@ -8,7 +8,7 @@ reduces to the address.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numba.core import types
@@ -54,6 +54,8 @@ def signature_of(function: Callable[..., Any]) -> Any:
 
 def _numba_type(hint: Any) -> Any:
     simple = {int: types.int64, bool: types.boolean, type(None): types.none, Global: _STATE}
+    if get_origin(hint) is list:
+        return types.Array(from_dtype(dtype_of(get_args(hint)[0])), 1, "C", aligned=True)
     return simple[hint] if hint in simple else from_dtype(dtype_of(hint))
 
 

@@ -18,7 +18,7 @@ from .depart import given_until, leave_prefill, leave_queue, release_decode
 from .heap import heap_remove
 from .jit import kernel
 from .lists import append
-from .request import end_request
+from .request import end_request, forget_foreseen
 from .segment import cut
 from .state import Global, Server
 
@@ -53,6 +53,7 @@ def cancel(
     place = session.place
     if session.decode_place == D_RUNNING:
         i = session.decode_server
+        forget_foreseen(g, session, at)
         session.given = given_until(g, g.servers[i], session, at)
         _stop(g, g.servers[i], s)
         _leave_at_boundary(g, s, i, at)

@@ -12,6 +12,8 @@ END = 5
 FAULT = 6
 CANCEL = 7  # its id is 2 * session, + 1 for a cancel from outside
 
+NEVER = 1 << 62  # after every time that can be reached
+
 # Pools; also the side of a retained KV entry.
 ENTRY = 0
 DECODE = 1

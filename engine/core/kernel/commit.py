@@ -80,7 +80,6 @@ def commit_decoding(
         session = g.sessions[s]
         steps = server.step - session.join_step
         session.given = min(session.output, session.given_at_join + steps * server.growth // g.unit)
-        first_token(g, session, at)
         reach_milestone(g, session, s, at)
         if session.given < session.output:
             key = next_step(g, server, session)

@@ -92,7 +92,8 @@ def leave_prefill(
     session.server = -1
     if server.role == ROLE_PREFILL:
         unstage(g, session.units)
-    wake(g, i)
+    if not is_empty(g, g.sentinels + i * NUM_LISTS + QUEUE):
+        wake(g, i)
 
 
 @kernel

@@ -38,6 +38,7 @@ from .kv import drop, lru_list
 from .link import change_rate
 from .lists import unlink
 from .loss import handoff_lost, request_lost
+from .request import forget_foreseen
 from .router import enqueue, enqueue_decode
 from .segment import account, boundaries_until, cut, note_peak, wake
 from .state import Global, Server
@@ -149,6 +150,7 @@ def _lose_on_server(
         handoff_lost(g, s, at)
     elif there in (D_LANDED, D_RUNNING):
         if there == D_RUNNING:
+            forget_foreseen(g, session, at)
             session.given = given_until(g, server, session, at)
         release_decode(g, s, at)
         session.attempts += 1

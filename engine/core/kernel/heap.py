@@ -1,26 +1,24 @@
-"""Two heaps: the event heap, and heaps of sessions from which any session can be taken out."""
+"""The heaps of events, and heaps of sessions from which any session can be taken out."""
 
 from __future__ import annotations
 
-import heapq
-from typing import cast
+from heapq import heappop, heappush
+from typing import Any
 
+from .codes import ARRIVE, FAULT, NEVER
 from .jit import COMPILED, kernel
-from .state import Global
+from .state import Event, Global
 
-__all__ = ["event_at", "event_key", "heap_insert", "heap_rekey", "heap_remove", "pop_event", "push_event"]
+__all__ = ["event_at", "heap_insert", "heap_rekey", "heap_remove", "pop_event", "push_event"]
 
 KIND_SHIFT = 40
 
 if COMPILED:
 
     @kernel
-    def push_event(g: Global, at: int, kind: int, ident: int) -> None:
-        """Put an event into the heap; the caller has made sure that there is room."""
-        events = g.events
-        key = (kind << KIND_SHIFT) | ident
-        i = g.num_events
-        g.num_events = i + 1
+    def _insert(events: list[Event], size: int, at: int, key: int) -> None:
+        """Put an event into a heap of `size` events."""
+        i = size
         while i > 0:
             up = (i - 1) >> 1
             parent = events[up]
@@ -33,21 +31,8 @@ if COMPILED:
         events[i].key = key
 
     @kernel
-    def event_at(g: Global) -> int:
-        """Time of the first event."""
-        return g.events[0].at
-
-    @kernel
-    def event_key(g: Global) -> int:
-        """Kind and id of the first event."""
-        return g.events[0].key
-
-    @kernel
-    def pop_event(g: Global) -> None:
-        """Take the first event off."""
-        events = g.events
-        size = g.num_events - 1
-        g.num_events = size
+    def _remove_first(events: list[Event], size: int) -> None:
+        """Take the first event off a heap that has `size` events then."""
         at = events[size].at
         key = events[size].key
         # The hole goes down to a leaf and the last event up from there: it belongs near the bottom, so this takes
@@ -74,25 +59,59 @@ if COMPILED:
             events[i].at = parent.at
             events[i].key = parent.key
             i = up
-        events[i].at = at
+        events[i].at = at if size > 0 else NEVER
         events[i].key = key
 
-else:
-    # The interpreter's own heap does the same in less time.
-
+    @kernel
     def push_event(g: Global, at: int, kind: int, ident: int) -> None:
-        g.num_events += 1
-        heapq.heappush(cast("list[tuple[int, int]]", g.events), (at, (kind << KIND_SHIFT) | ident))
+        """Put an event into its heap; the caller has made sure that there is room.
 
+        What waits for a person or a schedule lies seconds ahead, all else milliseconds. Two heaps keep the events of
+        the second sort, which come and go far more often, from climbing through the many of the first.
+        """
+        key = (kind << KIND_SHIFT) | ident
+        if kind == ARRIVE or kind >= FAULT:
+            _insert(g.later, g.num_later, at, key)
+            g.num_later += 1
+        else:
+            _insert(g.events, g.num_events, at, key)
+            g.num_events += 1
+
+    @kernel
     def event_at(g: Global) -> int:
-        return cast("list[tuple[int, int]]", g.events)[0][0]
+        """Time of the first event, NEVER if there is none."""
+        return min(g.events[0].at, g.later[0].at)
 
-    def event_key(g: Global) -> int:
-        return cast("list[tuple[int, int]]", g.events)[0][1]
-
-    def pop_event(g: Global) -> None:
+    @kernel
+    def pop_event(g: Global) -> int:
+        """Take the first event off; returns its kind and id."""
+        soon = g.events[0]
+        later = g.later[0]
+        if later.at < soon.at or (later.at == soon.at and later.key < soon.key):
+            key = later.key
+            g.num_later -= 1
+            _remove_first(g.later, g.num_later)
+            return key
+        key = soon.key
         g.num_events -= 1
-        heapq.heappop(cast("list[tuple[int, int]]", g.events))
+        _remove_first(g.events, g.num_events)
+        return key
+
+else:
+    # The interpreter's own heap does the same in less time; an event at NEVER always stays in it.
+
+    def push_event(g: Any, at: int, kind: int, ident: int) -> None:
+        heappush(g.later if kind == ARRIVE or kind >= FAULT else g.events, (at, (kind << KIND_SHIFT) | ident))
+
+    def event_at(g: Any) -> int:
+        soon: int = g.events[0][0]
+        later: int = g.later[0][0]
+        return soon if soon < later else later
+
+    def pop_event(g: Any) -> int:
+        soon, later = g.events, g.later
+        key: int = heappop(soon if soon[0] < later[0] else later)[1]
+        return key
 
 
 @kernel

@@ -6,6 +6,7 @@ from .codes import (
     ARRIVAL,
     ARRIVE,
     CANCEL,
+    DECODE_FIRST,
     DECODE_REST,
     FINISH,
     FIRST,
@@ -24,7 +25,16 @@ from .heap import push_event
 from .jit import kernel
 from .state import Global, Session
 
-__all__ = ["close_stage", "end_request", "first_token", "load_request", "new_attempt", "reach_milestone", "resume"]
+__all__ = [
+    "close_stage",
+    "end_request",
+    "first_token",
+    "forget_foreseen",
+    "load_request",
+    "new_attempt",
+    "reach_milestone",
+    "resume",
+]
 
 LOW = (1 << 32) - 1
 
@@ -87,6 +97,18 @@ def first_token(g: Global, session: Session, at: int) -> None:
     if g.rows[session.row + FIRST] < 0:
         g.rows[session.row + FIRST] = at
         close_stage(g, session, at, DECODE_REST)
+
+
+@kernel
+def forget_foreseen(g: Global, session: Session, at: int) -> None:
+    """Take back a first token that was foreseen for a time after `at`: the iteration that makes it will not count."""
+    row = session.row
+    if g.rows[row + FIRST] <= at:
+        return
+    g.rows[row + FIRST] = -1
+    session.mark -= g.rows[row + DECODE_FIRST]
+    g.rows[row + DECODE_FIRST] = 0
+    session.stage = DECODE_FIRST
 
 
 @kernel

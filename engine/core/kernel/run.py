@@ -23,6 +23,7 @@ from .codes import (
     LAND,
     LANDED,
     LINK,
+    NEVER,
     NUM_LISTS,
     PREFILL_QUEUE,
     REACHED,
@@ -37,7 +38,7 @@ from .codes import (
 from .commit import end_segment
 from .depart import leave_prefill
 from .fault import apply_fault
-from .heap import KIND_SHIFT, event_at, event_key, pop_event, push_event
+from .heap import KIND_SHIFT, event_at, pop_event, push_event
 from .jit import entry_point, kernel, state_at
 from .kv import grow_entry
 from .link import end_flows
@@ -172,23 +173,22 @@ def advance(address: int | Global, until: int, allowance: int, room: int, journa
     """
     g = state_at(address)
     while True:
-        if g.dirty >= 0 and (g.num_events == 0 or event_at(g) > g.now):
+        at = event_at(g)
+        if g.dirty >= 0 and at > g.now:
             begin_dirty(g)
             continue
-        if g.num_events == 0:
+        if at == NEVER:
             return DONE
-        at = event_at(g)
         if at > until:
             return REACHED
         if allowance == 0:
             return SPENT
-        if g.num_events > room:
+        if max(g.num_events, g.num_later) > room:
             return GROW_EVENTS
         if g.log_size > journal_room:
             return GROW_LOG
         allowance -= 1
-        key = event_key(g)
-        pop_event(g)
+        key = pop_event(g)
         g.now = at
         g.events_handled += 1
         kind = key >> KIND_SHIFT

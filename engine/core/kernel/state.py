@@ -234,6 +234,7 @@ class Global:
     entries: list[Entry]
     nodes: list[Node]
     events: list[Event]  # a heap; for the interpreter a list of tuples (at, key)
+    later: list[Event]  # the same for ARRIVE, FAULT and CANCEL
     heap: list[HeapItem]
     journal: list[LogItem]
     rows: Sequence64
@@ -244,6 +245,7 @@ class Global:
     now: I8
     num_sessions: I8
     num_events: I8
+    num_later: I8
     events_handled: I8
     log_size: I8
     log_limit: I8  # 0: no log is kept
