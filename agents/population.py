@@ -126,10 +126,8 @@ def sendable(starts: Int64, lengths: Int64, wait_ps: Int64, duration_ps: int) ->
     begins = offsets(lengths)[:-1]
     # beyond the duration the exact value does not matter, and clipping keeps the sum in range
     waits = np.minimum(wait_ps, duration_ps)
-    waits[begins] = 0
     # in units of 2^24 ps (17 microseconds), rounded down: sums over MAX_REQUESTS stay within 63 bits
-    waits >>= 24
-    passed = np.cumsum(waits)
+    passed = np.cumsum(waits >> 24)
     limit = passed[begins] + (np.maximum(duration_ps - starts, 0) >> 24)
     ends = np.searchsorted(passed, limit, side="right")
     kept: Int64 = np.clip(ends - begins, 1, lengths)

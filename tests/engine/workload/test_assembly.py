@@ -200,11 +200,12 @@ def test_sessions_are_cut_evenly() -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.data())
 def test_a_child_is_kept_only_with_its_parent_request(seed: int, data: st.DataObject) -> None:
-    work = nested(seed)
+    drawn = nested(seed)
+    work = replace(drawn, gap_ps=np.arange(drawn.num_requests, dtype=np.int64))  # a request's gap is its old number
     cut = limit_turns(work, data.draw(st.integers(1, work.num_turns)))
     for session in np.flatnonzero(cut.session_parent_request >= 0):
-        parent = int(cut.session_parent_request[session])
-        assert 0 <= parent < int(cut.session_first_request[session])
+        old_session = session_of(work, int(cut.gap_ps[cut.session_first_request[session]]))
+        assert cut.gap_ps[cut.session_parent_request[session]] == work.session_parent_request[old_session]
 
 
 def test_a_cut_that_takes_nothing_away_changes_nothing() -> None:
