@@ -98,6 +98,7 @@ class Stack:
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
+        model_draft: the model's own further tokens are used where nothing else is said.
         is_static: a batch is prefilled together and decodes together, nothing joins it.
     """
 
@@ -122,6 +123,7 @@ class Stack:
     pad_tokens: int
     pad_step_tokens: int
     is_static: bool
+    model_draft: bool
 
 
 def chip(entry: Entry) -> Chip:
@@ -192,6 +194,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         pad_tokens=round(number("bucket_smallest", 0.0)),
         pad_step_tokens=round(number("bucket_step", 2048.0)),
         is_static=number("static_batch", 0.0) > 0,
+        model_draft=number("model_draft", 0.0) > 0,
     )
 
 

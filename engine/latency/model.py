@@ -56,6 +56,7 @@ class ModelShape:
         full_kv_elements: KV elements that a token adds, all full-attention layers together.
         window_kv_elements: KV elements of one token in all window layers.
         fixed_bytes: recurrent state of a sequence, independent of the KV format.
+        own_draft_tokens: further tokens that the model predicts by itself (multi-token prediction).
         latent_attention: MLA; every tensor-parallel rank then holds the whole KV.
     """
 
@@ -89,6 +90,7 @@ class ModelShape:
     native_bytes: float
     draft_params: float
     draft_layers: int
+    own_draft_tokens: int
 
     @property
     def latent_attention(self) -> bool:
@@ -225,6 +227,7 @@ def model_shape(entry: Entry) -> ModelShape:
         native_bytes=entry.number("weights_native", total * native.expert_bytes),
         draft_params=draft,
         draft_layers=draft_layers,
+        own_draft_tokens=count("mtp_layers", 0),
     )
 
 

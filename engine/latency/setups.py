@@ -123,6 +123,8 @@ def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry
         layouts = [Layout(n) for n in sizes]
         if model.experts:
             layouts += [Layout(n, data_parallel_attention=True) for n in sizes if n > 1]
+        if row.num_devices is None:  # several nodes, if one is too small
+            layouts += _nodes(device, model.weight_bytes(weights), sizes[-1], bool(model.experts))
     found = [Deployment(model, weights, kv_bytes, device, stack, layout) for layout in layouts]
     if stated is not None and row.kind == "disaggregated" and stated.data_parallel_attention:
         # Expert parallelism is as wide as its weights need: a published node may be one of many.
@@ -141,6 +143,14 @@ def _smallest_roomy(device: Chip, weight_bytes: float) -> Layout:
     """The least power of two of devices whose memory the weights fill to less than two thirds; nodes in sequence."""
     devices = 2 ** max(0, math.ceil(math.log2(weight_bytes / (device.memory_bytes * 2 / 3))))
     return Layout(devices, stages=max(1, devices // device.scaleup_domain))
+
+
+def _nodes(device: Chip, weight_bytes: float, node: int, spread: bool) -> list[Layout]:
+    """The least power of two of nodes that leave room for KV, in sequence or with experts spread; none if one does."""
+    nodes = 2 ** max(0, math.ceil(math.log2(weight_bytes / (0.8 * device.memory_bytes * node))))
+    if nodes == 1:
+        return []
+    return [Layout(nodes * node, stages=nodes), *([Layout(nodes * node, True)] if spread else [])]
 
 
 def deployment(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> Deployment:
@@ -162,6 +172,8 @@ def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | Non
     if row.metric == "ttft_ms" and row.input_tokens is None and dataset is None:
         raise Skipped("the prompt length is not given")
     draft = draft_tokens(row)
+    if not row.spec_decode and stack is not None and stack.model_draft:
+        draft = model.own_draft_tokens
     prompt = length("input_tokens", row.input_tokens, _INPUT_TOKENS)
     on = row.pairs.get("prefix_caching", "on") != "off"
     cached = length("cached_tokens", row.cached_tokens, 0) if on else 0.0

@@ -102,7 +102,7 @@ def predict(row: Measurement, facts: Catalog) -> float:
         return _wafer(facts, row, entry)
     if row.metric == "output_tok_s_per_device" and row.concurrency is None:
         found = candidates(facts, row, model, entry)
-        work = load(facts, row, model)
+        work = load(facts, row, model, found[0].stack)
         wanted = row.number("at_tok_s_user")
         if wanted is not None or len(found) > 1:
             split = row.kind == "disaggregated" and wanted is not None
@@ -111,7 +111,7 @@ def predict(row: Measurement, facts: Catalog) -> float:
                 raise Skipped(f"no layout gives a user {wanted:g} tok/s")
             return rate
     server = deployment(facts, row, model, entry)
-    work = load(facts, row, model)
+    work = load(facts, row, model, server.stack)
     if row.metric == "ttft_ms" and row.kind == "prefill_only":
         return (server.stack.request_s + prefill_alone(server, work, float(row.concurrency or 1))) * 1e3
     if row.metric == "ttft_ms" and row.kind == "disaggregated":
