@@ -30,6 +30,13 @@ install_project() {
         --no-build-isolation --editable "$root" >>"$log" 2>&1
 }
 
+compile_core() { # machine code of the simulation core, kept in the user's cache; without it the core still runs
+    if "$venv/bin/python" -c 'import numba' 2>/dev/null; then
+        say "compiling the simulation core, once; this takes half a minute"
+        "$venv/bin/python" -m subsecond.engine.core.ahead >>"$log" 2>&1 || say "it could not be compiled (details: $log)"
+    fi
+}
+
 explain() { # the one line that says why pip gave up
     if grep -qiE 'NewConnectionError|ConnectTimeout|Temporary failure|Name or service|Network is unreachable|ProxyError' "$log"; then
         die "no package index can be reached, and the first start needs one (details: $log)"
@@ -67,5 +74,6 @@ prepare() {
         say "numba has no build for this Python: the core runs uncompiled, many times slower, with equal results"
     fi
     install_project || explain "cannot install the project itself"
+    compile_core
     printf '%s\n' "$wanted" >"$stamp"
 }
