@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsecond.engine.catalog import Catalog, catalog
@@ -60,6 +60,7 @@ def test_window_fills_up_to_its_length() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@settings(max_examples=20, deadline=None)
 @given(tokens=st.integers(1, 10**6), more=st.integers(1, 1000))
 def test_kv_grows_with_context(name: str, tokens: int, more: int) -> None:
     model = shape(name)
@@ -74,6 +75,7 @@ def test_prefill_flops_of_a_dense_model() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@settings(max_examples=20, deadline=None)
 @given(new=st.integers(1, 50_000), cached=st.integers(0, 50_000))
 def test_prefill_in_two_parts_is_the_same_work(name: str, new: int, cached: int) -> None:
     model = shape(name)

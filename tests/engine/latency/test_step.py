@@ -186,7 +186,8 @@ def test_speculation_speeds_a_lone_user_up() -> None:
     ("engine", "device", "expected"),
     [
         ("vllm-0.11 + mooncake", "h800", "gpu"),
-        ("inferencex (best of several)", "b200", "gpu"),
+        ("inferencex (best of several)", "b200", "inferencex"),
+        ("tensorrt-llm", "b200", "gpu"),
         ("an engine of tomorrow", "h100-sxm", "gpu"),
         ("", "trainium2", "nxd-inference"),
         ("vllm-neuron-0.24", "trainium2", "vllm-neuron"),
