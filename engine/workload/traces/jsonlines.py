@@ -100,7 +100,7 @@ def _value_at(line: bytes, path: str) -> object:
         value = msgspec.json.decode(line)
         for step in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path):
             value = value[int(step[0])] if step[0] else value[step[1]]
-    except (msgspec.DecodeError, LookupError, TypeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, RecursionError):
         return shown(line)
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -58,6 +59,7 @@ def read_own(source: Source) -> Recorded:
     # requests of the parent that came before the child's first line
     spawned: dict[str, int] = {}
     prefixes: dict[str, int] = {}
+    numbers: dict[str, list[int]] = {}
     clocked: bool | None = None
     for number, line in json_rows(source, msgspec.json.Decoder(Line)):
         where = source.at(number)
@@ -77,6 +79,9 @@ def read_own(source: Source) -> Recorded:
             clocked = has_clock
         _check_line(where, line, prefixes)
         lines.append(line)
+        numbers.setdefault(line.session, []).append(number)
+    for name, lines in sessions.items():
+        _check_turns(source, numbers[name], lines)
     return Recorded(_built(source, sessions, spawned))
 
 
@@ -102,9 +107,6 @@ def _check_line(where: str, line: Line, prefixes: dict[str, int]) -> None:
     if line.hash_ids is not None and (len(line.hash_ids) - 1) * line.block_tokens >= line.prompt_tokens:
         found = f"{len(line.hash_ids)} blocks of {line.block_tokens} for {line.prompt_tokens} tokens"
         raise InputError(where, "hash_ids", found, "at most one block per block_tokens of the prompt")
-    after_s = sum(line.after_s.values())
-    if after_s > line.hold_s:
-        raise InputError(where, "after_s", after_s, f"stages within hold_s = {line.hold_s:g}")
     if line.same_turn and (line.before_s or line.after_s):
         raise InputError(where, "same_turn", True, "the turn's stages in the line that begins it")
     if (line.shared_prefix is None) != (line.shared_prefix_tokens is None):
@@ -113,6 +115,18 @@ def _check_line(where: str, line: Line, prefixes: dict[str, int]) -> None:
         known = prefixes.setdefault(line.shared_prefix, line.shared_prefix_tokens)
         if known != line.shared_prefix_tokens:
             raise InputError(where, "shared_prefix_tokens", line.shared_prefix_tokens, f"{known}, as above")
+
+
+def _check_turns(source: Source, numbers: Sequence[int], lines: Sequence[Line]) -> None:
+    """That a turn's stages after its milestone lie within the time that its last request holds."""
+    after_s = 0.0
+    for index, line in enumerate(lines):
+        if not (line.same_turn and index):
+            after_s = sum(line.after_s.values())
+        is_last = index + 1 == len(lines) or not lines[index + 1].same_turn
+        if is_last and after_s > line.hold_s:
+            expected = f"at least the turn's after_s, {after_s:g}"
+            raise InputError(source.at(numbers[index]), "hold_s", line.hold_s, expected)
 
 
 def _built(source: Source, sessions: dict[str, list[Line]], spawned: dict[str, int]) -> Sessions:

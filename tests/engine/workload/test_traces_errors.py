@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.workload.traces import FORMATS, read_traces, sample_names, sample_path
@@ -64,6 +67,9 @@ LINES = [
     ('{"timestamp": 6, "input', 1, "", '{"timestamp": 6, "input'),
     (mooncake(timestamp=1e12), 0, "time", "1e+09 s to the last request of session 0"),
     (AZURE + "yesterday,4,5\n", 3, "TIMESTAMP", "yesterday"),
+    (AZURE + "2023-13-16 18:17:04,4,5\n", 3, "TIMESTAMP", "2023-13-16 18:17:04"),
+    (AZURE + "2023-11-16 18:17:04+02:00,4,5\n", 3, "TIMESTAMP", "2023-11-16 18:17:04+02:00"),
+    (AZURE + "9023-11-16 18:17:04,4,5\n", 3, "TIMESTAMP", "9023-11-16 18:17:04"),
     (AZURE + "NaT,4,5\n", 3, "TIMESTAMP", "NaT"),
     (AZURE + ",4,5\n", 3, "TIMESTAMP", ""),
     (AZURE + "2023-11-16 18:17:03.97,4,5\n", 3, "TIMESTAMP", "2023-11-16 18:17:03.97"),
@@ -228,3 +234,40 @@ def test_the_time_error_names_the_file_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_traces([sample_path("azure"), path])
     assert caught.value.where == str(path)
+
+
+SCRAPS = [
+    b"NaN",
+    b"-1",
+    b"",
+    b"1e400",
+    b"null",
+    b'"',
+    b",",
+    b"{",
+    b"[]",
+    b"0",
+    b"9" * 20,
+    b"\0",
+    b"\xff",
+    b"\n",
+    b"inf",
+]
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sample_names()), st.data())
+def test_a_damaged_trace_is_a_workload_or_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    whole = sample_path(name).read_bytes()
+    text = gzip.decompress(whole) if whole.startswith(b"\x1f\x8b") else whole
+    text = b"\n".join(text.split(b"\n")[:12])[:20_000]
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, length = data.draw(st.integers(0, len(text) - 1)), data.draw(st.integers(0, 6))
+        text = text[:at] + data.draw(st.sampled_from(SCRAPS)) + text[at + length :]
+    path = tmp_path_factory.mktemp("damaged") / "trace"
+    path.write_bytes(text)
+    for forced in (None, data.draw(st.sampled_from(FORMATS))):
+        with contextlib.suppress(InputError):
+            assert read_traces([path], trace_format=forced, sample=3).num_requests

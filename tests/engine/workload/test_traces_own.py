@@ -45,7 +45,7 @@ def test_fields_become_columns(tmp_path: Path) -> None:
         tmp_path,
         request("a", 100, 20, kind="voice", start_s=1.5, gap_s=2, before_s={"vad": 0.5}, milestone_tokens=7, hold_s=3),
         request("a", 200, 30, gap_s=4, reuse_tokens=120, hold_s=1.5, barge_in=True, after_s={"tts": 0.25}),
-        request("a", 300, 40, gap_s=0.5, same_turn=True),
+        request("a", 300, 40, gap_s=0.5, same_turn=True, hold_s=0.25),
     )
     assert workload.session_start_ps.tolist() == [4 * PS]
     assert workload.prompt_tokens.tolist() == [100, 200, 300]
@@ -53,11 +53,23 @@ def test_fields_become_columns(tmp_path: Path) -> None:
     assert workload.output_tokens.tolist() == [20, 30, 40]
     assert workload.milestone_tokens.tolist() == [7, 30, 40]
     assert workload.gap_ps.tolist() == [int(2.5 * PS), 4 * PS, PS // 2]
-    assert workload.hold_ps.tolist() == [3 * PS, int(1.5 * PS), 0]
+    assert workload.hold_ps.tolist() == [3 * PS, int(1.5 * PS), PS // 4]
     assert workload.is_barge_in.tolist() == [False, True, False]
     assert workload.turn.tolist() == [0, 1, 1]
     assert {name: column.tolist() for name, column in workload.before_ps.items()} == {"vad": [PS // 2, 0]}
     assert {name: column.tolist() for name, column in workload.after_ps.items()} == {"tts": [0, PS // 4]}
+
+
+def test_a_turn_of_several_requests_has_its_stages_once(tmp_path: Path) -> None:
+    workload = replay(
+        tmp_path,
+        request("a", before_s={"vad": 0.5}, after_s={"tts": 0.25}),
+        request("a", 200, gap_s=1, same_turn=True, hold_s=2),
+    )
+    assert workload.num_turns == 1
+    assert workload.before_ps["vad"].tolist() == [PS // 2]
+    assert workload.after_ps["tts"].tolist() == [PS // 4]
+    assert workload.gap_ps.tolist() == [PS // 2, PS]
 
 
 def test_time_scale_leaves_speech_alone(tmp_path: Path) -> None:
@@ -134,7 +146,8 @@ def test_any_order_of_lines_and_any_tree_of_sessions(
         ([request("a"), request("b", parent="c")], "parent", 2),
         ([request("a", parent="a")], "parent", 1),
         ([request("a"), request("b", parent="a", start_s=1)], "start_s", 2),
-        ([request("a", after_s={"tts": 2}, hold_s=1)], "after_s", 1),
+        ([request("a", after_s={"tts": 2}, hold_s=1)], "hold_s", 1),
+        ([request("a", after_s={"tts": 2}, hold_s=3), request("a", same_turn=True, hold_s=1)], "hold_s", 2),
         ([request("a"), request("a", same_turn=True, before_s={"x": 1})], "same_turn", 2),
         ([request("a", shared_prefix="p")], "shared_prefix", 1),
         (
