@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from subsecond.engine.scenario import scenario_names
+from subsecond.engine.workload.traces import sample_names
 from subsecond.tui.cli import main
 
 Command = Callable[..., tuple[int, str, str]]
@@ -40,6 +42,18 @@ def test_the_default_scenario_ends_with_tables(command: Command) -> None:
 
 def test_the_same_command_gives_the_same_output(command: Command) -> None:
     assert command("run", *QUICK) == command("run", *QUICK)
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_shipped_scenario_runs(command: Command, name: str) -> None:
+    assert command("run", name, "--set", "duration_s=20", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_every_shipped_trace_runs(command: Command, name: str) -> None:
+    code, out, _ = command("run", "--trace", f"sample:{name}", "--sample", 5)
+    assert code == 0
+    assert "whole turn" in out
 
 
 def test_the_seed_changes_the_digest(command: Command, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -40,7 +41,7 @@ def show_run(run: Run, traces: list[str]) -> None:
 
 def _headline(run: Run, traces: list[str]) -> str:
     scenario, workload = run.plan.scenario, run.plan.workload
-    what = ", ".join(traces) if traces else scenario.name
+    what = ", ".join(Path(trace).name for trace in traces) or scenario.name
     models = dict.fromkeys(lane.pipeline.model for lane in run.lanes.values())
     parts = [
         what,
