@@ -24,7 +24,17 @@ from subsecond.engine.latency.speculation import draft_length, kept_tokens
 from subsecond.engine.latency.steady import Load
 from subsecond.engine.latency.step import Deployment, Layout
 
-__all__ = ["Skipped", "candidates", "deployment", "device_entry", "includes_prefill", "load", "model_of"]
+__all__ = [
+    "Skipped",
+    "candidates",
+    "deployment",
+    "device_entry",
+    "draft_tokens",
+    "formats",
+    "includes_prefill",
+    "load",
+    "model_of",
+]
 
 #: Lengths where a row does not say and no data set is named: a short chat turn.
 _INPUT_TOKENS: Final = 1024
