@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from subsecond.engine.catalog import Catalog, Entry
 from subsecond.engine.errors import InputError
+
+FloatOrFloats = TypeVar("FloatOrFloats", float, NDArray[np.float64])
 
 __all__ = ["Chip", "Stack", "chip", "serving_stack", "stack"]
 
@@ -68,7 +74,7 @@ class Chip:
             share *= self.fp4_utilisation / self.gemm_utilisation
         return self.peak_flops_s(precision) * share
 
-    def attention_flops_s(self, chunk_tokens: float) -> float:
+    def attention_flops_s(self, chunk_tokens: FloatOrFloats) -> FloatOrFloats:
         """Rate of prefill attention in chunks of that many query tokens."""
         return (
             self.peak_flops["bf16"]

@@ -15,6 +15,8 @@ from subsecond.engine.errors import InputError
 __all__ = ["Measurement", "read_measurements"]
 
 _REQUIRED: Final = ("id", "kind", "device", "model", "metric", "value")
+#: Largest count in a row; no published prompt or load comes near.
+_MOST: Final = 100_000_000
 _PAIR: Final = re.compile(r"(?:^|;)\s*([a-z_]+)=([^;]*)")
 
 
@@ -107,8 +109,8 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
         if not cell:
             return None
         number = _float(where, name, cell)
-        if number < least or number % 1:
-            raise InputError(where, name, cell, f"a whole number >= {least}, or nothing")
+        if not least <= number <= _MOST or number % 1:
+            raise InputError(where, name, cell, f"a whole number from {least} to {_MOST}, or nothing")
         return int(number)
 
     for name in ("id", "kind", "model", "metric"):

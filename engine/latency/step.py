@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from subsecond.engine.latency.model import ModelShape, WeightFormat
 __all__ = ["Deployment", "Layout"]
 
 Floats = NDArray[np.float64]
+FloatOrFloats = TypeVar("FloatOrFloats", float, Floats)
+#: Chunks that one prefill is reckoned in at most; a prompt of more is cut coarser.
+_MOST_CHUNKS = 1 << 16
 #: Activations are exchanged in 16 bits; expert parallelism sends them out in 8 and takes them back in 16.
 _ACTIVATION_BYTES = 2.0
 _DISPATCH_BYTES = 3.0
@@ -136,7 +140,7 @@ class Deployment:
         ring = 2.0 * (n - 1) / n * m.hidden * _ACTIVATION_BYTES
         return 2.0 * m.layers * (s.collective_s + tokens * ring / (wire * s.collective_efficiency))
 
-    def tokens_s(self, tokens: Floats, window_keys: float | None = None) -> Floats:
+    def tokens_s(self, tokens: Floats, window_keys: float | Floats | None = None) -> Floats:
         """All of an iteration that depends on its number of tokens alone, attention left out.
 
         Args:
@@ -148,7 +152,7 @@ class Deployment:
             work = np.maximum(products, exchanged)  # across nodes two micro-batches take turns to compute and to send
         else:
             work = products + exchanged
-        keys = m.window if window_keys is None else min(window_keys, m.window)
+        keys = m.window if window_keys is None else np.minimum(window_keys, m.window)
         device = self.fixed_s + work + tokens * keys * self._window_pair_s
         if s.handoff_layer_s:
             device = self._mixed(device, np.full_like(tokens, m.layers * s.handoff_layer_s))
@@ -177,7 +181,7 @@ class Deployment:
         fixed = windows * self.kv_copies / (self.layout.ranks * self.chip.read_bytes_s)
         return context_tokens * self.kv_token_read_s + fixed
 
-    def pair_s(self, chunk_tokens: float) -> float:
+    def pair_s(self, chunk_tokens: FloatOrFloats) -> FloatOrFloats:
         """Prefill attention per (query, key) pair, in chunks of that many tokens."""
         return self.model.pair_flops / (self.layout.ranks * self.chip.attention_flops_s(chunk_tokens))
 
@@ -204,16 +208,14 @@ class Deployment:
             chunk_tokens: tokens of an iteration; 0: the stack's token budget.
             pad_to_chunk: a chunk takes as long as a full one (compiled graphs of fixed shape).
         """
-        chunk = chunk_tokens or float(self.stack.token_budget)
-        position, left, total = cached_tokens, new_tokens, 0.0
-        while left > 0:
-            size = min(chunk, left)
-            run = chunk if pad_to_chunk else size
-            attention = self.pair_s(run) * (size * position + size * size / 2.0)
-            reading = self.kv_token_read_s * (position + size)
-            total += float(self.tokens_s(np.array([run]), position + size / 2.0)[0]) + max(attention, reading)
-            position, left = position + size, left - size
-        return total
+        chunk = max(chunk_tokens or float(self.stack.token_budget), new_tokens / _MOST_CHUNKS)
+        start = np.arange(0.0, new_tokens, chunk)
+        size = np.minimum(chunk, new_tokens - start)
+        run = np.full_like(size, chunk) if pad_to_chunk else size
+        position = cached_tokens + start
+        attention = self.pair_s(run) * (size * position + size * size / 2.0)
+        reading = self.kv_token_read_s * (position + size)
+        return float((self.tokens_s(run, position + size / 2.0) + np.maximum(attention, reading)).sum())
 
     @cached_property
     def draft_token_s(self) -> float:

@@ -142,3 +142,12 @@ def test_broken_files(tmp_path: Path) -> None:
     empty.touch()
     with pytest.raises(InputError):
         read_measurements(empty)
+
+
+def test_sizes_nobody_published_are_reckoned_or_refused(tmp_path: Path) -> None:
+    long = ROW.replace("1024", "100000000").replace("tpot_ms", "ttft_ms").replace("family=mine", "family=mine; chunk=1")
+    (row,) = predict_rows(read_measurements(table(tmp_path, long)))
+    assert row.predicted is not None
+    assert row.predicted > 1e6
+    with pytest.raises(InputError, match="input_tokens"):
+        read_measurements(table(tmp_path, ROW.replace("1024", "10000000000000")))
