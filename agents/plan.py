@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from subsecond.engine.budgets import budgets_of
@@ -10,11 +10,11 @@ from subsecond.engine.catalog import Catalog, catalog
 from subsecond.engine.core.config import Workload
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
-from subsecond.engine.latency.pipelines import build_pipeline
+from subsecond.engine.latency.pipelines import BuiltPipeline, build_pipeline
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import AgentsTable, Scenario
 from subsecond.engine.workload.assembly import limit_turns, merge
-from subsecond.engine.workload.traces import read_traces
+from subsecond.engine.workload.traces import SAMPLE_PREFIX, read_traces
 
 __all__ = ["AGENT_KINDS", "plan_run"]
 
@@ -55,7 +55,7 @@ def plan_run(
             seed=scenario.seed,
         )
     else:
-        workload = _workload(scenario)
+        workload = _workload(scenario, facts, _window(facts, pipelines.values()))
     if scenario.turns is not None:
         workload = limit_turns(workload, scenario.turns)
     return Plan(
@@ -67,12 +67,17 @@ def plan_run(
     )
 
 
-def _workload(scenario: Scenario) -> Workload:
-    parts = [_drawn(table, scenario, i) for i, table in enumerate(scenario.agents)]
+def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
+    """Most tokens that every pipeline's model takes: one script serves all of them."""
+    return min(int(facts.entry("models", built.model).number("max_context")) for built in pipelines)
+
+
+def _workload(scenario: Scenario, facts: Catalog, max_context: int) -> Workload:
+    parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
     for table in scenario.traces:
         parts.append(
             read_traces(
-                [scenario.folder / file for file in table.files],
+                [Path(file) if file.startswith(SAMPLE_PREFIX) else scenario.folder / file for file in table.files],
                 trace_format=table.format,
                 time_scale=table.time_scale,
                 sample=table.sample,
@@ -82,33 +87,28 @@ def _workload(scenario: Scenario) -> Workload:
     return merge(parts) if len(parts) > 1 else parts[0]
 
 
-def _drawn(table: AgentsTable, scenario: Scenario, place: int) -> Workload:
-    # Two tables of one kind must not draw the same sessions; the first keeps the scenario's own seed.
-    seed = scenario.seed + place * 1_000_003
+def _drawn(table: AgentsTable, scenario: Scenario, place: int, facts: Catalog, max_context: int) -> Workload:
+    draw: Callable[..., Workload]
     if table.kind == "coding":
         from subsecond.agents.coding import coding_parameters, draw_coding
 
         if table.profile is not None:
             raise InputError(scenario.where, f"agents.{place}.profile", table.profile, "no profile for coding agents")
-        return draw_coding(
-            coding_parameters(table.parameters),
-            sessions=table.sessions,
-            seed=seed,
-            arrival_rate_per_s=table.arrival_rate_per_s,
-            ramp_s=table.ramp_s,
-            max_turns=table.max_turns,
-            duration_s=scenario.duration_s,
-        )
-    if table.kind == "voice":
+        draw, parameters = draw_coding, coding_parameters(table.parameters)
+    elif table.kind == "voice":
         from subsecond.agents.voice import draw_voice, voice_parameters
 
-        return draw_voice(
-            voice_parameters(table.profile, table.parameters),
-            sessions=table.sessions,
-            seed=seed,
-            arrival_rate_per_s=table.arrival_rate_per_s,
-            ramp_s=table.ramp_s,
-            max_turns=table.max_turns,
-            duration_s=scenario.duration_s,
-        )
-    raise InputError(scenario.where, f"agents.{place}.kind", table.kind, "one of " + ", ".join(AGENT_KINDS))
+        draw, parameters = draw_voice, voice_parameters(table.profile, table.parameters, facts)
+    else:
+        raise InputError(scenario.where, f"agents.{place}.kind", table.kind, "one of " + ", ".join(AGENT_KINDS))
+    return draw(
+        parameters,
+        sessions=table.sessions,
+        # Two tables of one kind must not draw the same sessions; the first keeps the scenario's own seed.
+        seed=scenario.seed + place * 1_000_003,
+        arrival_rate_per_s=table.arrival_rate_per_s,
+        ramp_s=table.ramp_s,
+        max_turns=table.max_turns,
+        duration_s=scenario.duration_s,
+        max_context=max_context,
+    )

@@ -124,6 +124,27 @@ def test_a_trace_is_replayed(command: Command, tmp_path: Path) -> None:
     assert json.loads(out.read_text())["requests"] == 7
 
 
+def test_agents_and_traces_share_a_scenario(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text('{"timestamp": 0, "input_length": 9, "output_length": 2, "hash_ids": [1]}')
+    scenario = tmp_path / "mixed.toml"
+    scenario.write_text(
+        """
+duration_s = 60
+[pipelines.gpu]
+[[agents]]
+kind = "voice"
+sessions = 2
+profile = "fast"
+[[traces]]
+files = ["sample:weka", "own.jsonl"]
+sample = 3
+"""
+    )
+    out = tmp_path / "out.json"
+    assert command("run", scenario, "--json", out, "-q") == (0, "", "")
+    assert set(json.loads(out.read_text())["agents"]) >= {"voice"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

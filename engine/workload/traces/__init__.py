@@ -2,6 +2,6 @@
 
 from .formats import FORMATS
 from .reading import read_traces
-from .shipped import sample_names, sample_path
+from .shipped import SAMPLE_PREFIX, sample_names, sample_path
 
-__all__ = ["FORMATS", "read_traces", "sample_names", "sample_path"]
+__all__ = ["FORMATS", "SAMPLE_PREFIX", "read_traces", "sample_names", "sample_path"]
