@@ -12,7 +12,7 @@ from .config import MAX_PS, Fault, FaultKind, Pipeline, Pool, StepCost, Workload
 from .execution import load_kernel, plan_execution
 from .kernel import codes, state
 from .layout import cost_table, fault_table, lay_out, server_names
-from .results import Results, ServerCounters, results_of
+from .results import Results, ServerCounters, ServerLoad, results_of
 from .tokens import token_times
 
 __all__ = ["Engine", "simulate"]
@@ -65,6 +65,7 @@ class Engine:
         self._columns = int(memory.state["columns"][0])
         self._rows = memory.rows
         self._cost = memory.cost
+        self._reached_ps = 0
         self._margin = 64 + 2 * workload.num_sessions + len(faults)
         self._journal_margin = 64 + 2 * workload.num_sessions + 2 * len(memory.servers) if keep_journal else 0
         self._kernel = load_kernel(self.compiled)
@@ -105,6 +106,8 @@ class Engine:
             room, journal_room = self._form.make_room(self._margin, self._journal_margin)
             answer = self._kernel.advance(self._form.handle(), until_ps, _SLICE[self.compiled], room, journal_room)
             is_over = bool(answer == codes.DONE)
+            if answer == codes.REACHED:
+                self._reached_ps = max(self._reached_ps, until_ps)
             if progress is not None:
                 progress(self._num_ended(), self.workload.num_requests)
             if is_over or answer == codes.REACHED:
@@ -164,32 +167,59 @@ class Engine:
     def results(self) -> Results:
         """Results up to the time reached; the engine may run on, and does not change them."""
         rows = self._rows.reshape(-1, self._columns)
-        is_over = self._num_ended() == len(rows)
-        return results_of(rows if is_over else rows.copy(), self.pipeline.network_ps, self._counters(), self.num_events)
+        if self._num_ended() < len(rows):
+            rows = rows.copy()
+            if self.pipeline.decode is not None:
+                foreseen = rows[:, codes.FIRST] > max(self._reached_ps, self.now_ps)
+                rows[foreseen, codes.FIRST] = -1
+                rows[foreseen, codes.DECODE_FIRST] = 0
+        return results_of(rows, self.pipeline.network_ps, self._counters(), self.num_events)
+
+    def loads(self) -> tuple[ServerLoad, ...]:
+        """What each server holds at the time reached, in the order of the servers."""
+        return tuple(
+            ServerLoad(
+                name=name,
+                is_up=server["up"] == 1,
+                is_busy=server["busy"] == 1,
+                num_requests=server["load"],
+                num_decoding=server["num_decoding"],
+                capacity_units=server["capacity"],
+                used_units=server["used"],
+                retained_units=server["retained"],
+                free_units=server["free"],
+            )
+            for name, server in self._servers()
+        )
+
+    def _servers(self) -> list[tuple[str, dict[str, int]]]:
+        """Name and record of each server."""
+        fields = state.dtype_of(state.Server).names or ()
+        rows = self._form.records("servers")
+        return [
+            (name, dict(zip(fields, row, strict=True)))
+            for name, row in zip(server_names(self.pipeline), rows, strict=True)
+        ]
 
     def _counters(self) -> tuple[ServerCounters, ...]:
-        fields = state.dtype_of(state.Server).names or ()
-        counters = []
-        for name, row in zip(server_names(self.pipeline), self._form.records("servers"), strict=True):
-            server = dict(zip(fields, row, strict=True))
-            counters.append(
-                ServerCounters(
-                    name=name,
-                    busy_ps=server["busy_ps"],
-                    iterations=server["iterations"],
-                    segments=server["segments"],
-                    sequence_steps=server["sequence_steps"],
-                    prefill_tokens=server["prefill_tokens"],
-                    hit_tokens=server["hit_tokens"],
-                    preemptions=server["preemptions"],
-                    evictions=server["evictions"],
-                    capacity_units=server["capacity"],
-                    peak_used_units=server["peak_used"],
-                    peak_seqs=server["peak_seqs"],
-                    transferred_units=server["transferred"],
-                )
+        return tuple(
+            ServerCounters(
+                name=name,
+                busy_ps=server["busy_ps"],
+                iterations=server["iterations"],
+                segments=server["segments"],
+                sequence_steps=server["sequence_steps"],
+                prefill_tokens=server["prefill_tokens"],
+                hit_tokens=server["hit_tokens"],
+                preemptions=server["preemptions"],
+                evictions=server["evictions"],
+                capacity_units=server["capacity"],
+                peak_used_units=server["peak_used"],
+                peak_seqs=server["peak_seqs"],
+                transferred_units=server["transferred"],
             )
-        return tuple(counters)
+            for name, server in self._servers()
+        )
 
     def token_times(self) -> list[NDArray[np.int64]]:
         """Per request, the time at which each of its tokens was given at the server, [emitted_tokens] ps.

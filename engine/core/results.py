@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .kernel import codes
 
-__all__ = ["STAGES", "Results", "ServerCounters"]
+__all__ = ["STAGES", "Results", "ServerCounters", "ServerLoad"]
 
 Int64 = NDArray[np.int64]
 
@@ -67,6 +67,28 @@ class ServerCounters:
     peak_used_units: int
     peak_seqs: int
     transferred_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLoad:
+    """What a server holds at a moment. KV units are those of the first of the equal iterations that it is in.
+
+    Attributes:
+        is_busy: in an iteration.
+        num_requests: given to it that have not left it, queued ones included.
+        num_decoding: in the batch.
+        used_units, retained_units, free_units: of requests, of contexts' entries, and the rest of `capacity_units`.
+    """
+
+    name: str
+    is_up: bool
+    is_busy: bool
+    num_requests: int
+    num_decoding: int
+    capacity_units: int
+    used_units: int
+    retained_units: int
+    free_units: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
