@@ -32,6 +32,11 @@ Int32 = NDArray[np.int32]
 #: Largest horizon and largest product that the core's int64 arithmetic is checked for.
 MAX_PS = 1 << 60
 
+#: What the packed columns of results hold: a request's attempts, its tokens in all, and its output tokens.
+MAX_ATTEMPTS = 100
+MAX_TOKENS = (1 << 24) - 1
+MAX_OUTPUT_TOKENS = (1 << 23) - 1
+
 
 class Role(IntEnum):
     """What a server does with a request."""
@@ -244,6 +249,9 @@ class Pipeline:
             min(self.network_ps, self.route_ps, self.detect_ps, self.retry_ps, self.max_attempts) >= 0,
             "delays and max_attempts must not be negative",
         )
+        _require(
+            self.max_attempts <= MAX_ATTEMPTS, f"max_attempts must be <= {MAX_ATTEMPTS}, got {self.max_attempts}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +358,11 @@ def _check_sessions(w: Workload) -> None:
 def _check_requests(w: Workload) -> None:
     _require(bool((w.prompt_tokens >= 1).all()), "prompt_tokens must be >= 1")
     _require(bool((w.output_tokens >= 1).all()), "output_tokens must be >= 1")
+    _require(bool((w.output_tokens <= MAX_OUTPUT_TOKENS).all()), f"output_tokens must be <= {MAX_OUTPUT_TOKENS}")
+    _require(
+        bool((w.prompt_tokens <= MAX_TOKENS - w.output_tokens).all()),
+        f"prompt_tokens and output_tokens together must be <= {MAX_TOKENS}",
+    )
     _require(
         bool((w.reuse_tokens >= 0).all() and (w.reuse_tokens < w.prompt_tokens).all()),
         "reuse_tokens must be in [0, prompt_tokens)",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from oracle.cases import Case, random_case
@@ -301,16 +302,18 @@ def test_time_has_no_unit_of_its_own(case: Case, factor: int) -> None:
         assert (times.stages[name] == once.stages[name] * factor).all()
 
 
-def test_requests_do_not_preempt_each_other_for_ever() -> None:
-    """Two replies that outgrow a decode server together: KV reserved for one on its way cannot be preempted."""
+@pytest.mark.parametrize("prompt", range(31, 41))
+def test_requests_do_not_preempt_each_other_for_ever(prompt: int) -> None:
+    """Replies that outgrow a decode server together: KV reserved for one on its way cannot be preempted."""
     cost = StepCost(np.full(200, 10, np.int64), np.ones(200, np.int64))
     pipeline = Pipeline(
         entry=Pool(Role.PREFILL, cost, 1, 1000, max_seqs=4, token_budget=100),
-        decode=Pool(Role.DECODE, cost, 1, 120, max_seqs=4),
-        link=Link(unit_ps=1),
+        decode=Pool(Role.DECODE, cost, 1, 100, max_seqs=4),
+        link=Link(unit_ps=20),
     )
-    for prompt in range(40, 62):
-        work = workload(sessions=3, requests=1, prompt=prompt, output=40, gap_ps=0)
-        results = Engine(pipeline, work, compiled=False)
-        results.run()
-        assert (results.results().status == Status.FINISHED).all()
+    work = workload(sessions=3, requests=1, prompt=prompt, output=20)
+    engine = Engine(pipeline, replace(work, session_start_ps=np.zeros(3, np.int64)), compiled=False)
+    assert engine.run_until(1_000_000)
+    results = engine.results()
+    assert (results.status == Status.FINISHED).all()
+    assert results.servers[1].preemptions > 0
