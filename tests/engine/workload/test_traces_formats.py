@@ -33,7 +33,7 @@ def check_sane(workload: Workload) -> None:
 
 
 def test_public_names() -> None:
-    assert sorted(traces.__all__) == ["FORMATS", "read_traces", "sample_names", "sample_path"]
+    assert sorted(traces.__all__) == ["FORMATS", "SAMPLE_PREFIX", "read_traces", "sample_names", "sample_path"]
     assert FORMATS[:3] == ("weka", "mooncake", "azure")
     assert {"openhands", "tracelab", "tau2-ticks", "subsecond"} < set(FORMATS)
 
