@@ -100,7 +100,10 @@ def validate(
     file: Annotated[
         Path | None, typer.Argument(help="Measurements as CSV; by default the published ones that ship.")
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write rows and summary as JSON.")] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="OUT", help="Write rows and summary as JSON; - for standard output."),
+    ] = None,
 ) -> None:
     """Predict published measurements and show how far off the predictions are."""
     from subsecond.tui.cli.validate import validate as validate_command

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,26 @@ def check_writable(path: Path) -> None:
     """Find out before the work whether its result can be written.
 
     Raises:
-        InputError: the folder does not exist or cannot be written, or `path` is a folder.
+        InputError: the folder does not exist or cannot be written, or `path` is a folder or a file that is read-only.
     """
     if str(path) == "-":
         return
-    folder = path.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    try:
+        target = path.resolve()
+        places = [target] if target.exists() else []
+        if not _is_special(target):
+            places.append(target.parent)
+        fits = not target.is_dir() and target.parent.is_dir() and all(os.access(place, os.W_OK) for place in places)
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte
+        fits = False
+    if not fits:
         raise InputError("--json", "", str(path), "a file in a folder that exists and can be written")
 
 
 def write_json(path: Path, document: Any) -> None:
     """Write a document to a file, or to standard output for `-`; a reader never sees half of it.
+
+    A link is followed. A device or a pipe is written to as it is, never replaced by a file.
 
     Raises:
         InputError: it cannot be written.
@@ -39,13 +48,32 @@ def write_json(path: Path, document: Any) -> None:
         sys.stdout.write(text.decode())
         return
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        target = path.resolve()
+        if _is_special(target):
+            with target.open("wb") as file:
+                file.write(text)
+        else:
+            _replace(target, text)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("--json", "", str(path), f"a file that can be written ({reason})") from None
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Write beside the file and rename; whatever goes wrong or interrupts leaves nothing behind."""
+    part = path.with_name(f".subsecond-{os.getpid()}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             file.write(text)
-        try:
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise
-    except OSError as error:
-        raise InputError("--json", "", str(path), f"a file that can be written ({error.strerror})") from None
+        if path.exists():
+            part.chmod(stat.S_IMODE(path.stat().st_mode))
+        part.replace(path)
+    except FileExistsError:
+        raise
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

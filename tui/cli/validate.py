@@ -19,7 +19,7 @@ def validate(file: Path | None = None, json_out: Path | None = None) -> None:
 
     Args:
         file: a CSV with the columns of the shipped measurements.csv; None: the shipped one.
-        json_out: where to write rows and summary as JSON.
+        json_out: where to write rows and summary as JSON; `-` writes them to standard output instead of the tables.
 
     Raises:
         InputError: the file cannot be read, or a row of it is broken.
@@ -29,7 +29,10 @@ def validate(file: Path | None = None, json_out: Path | None = None) -> None:
     from subsecond.engine.catalog import MEASUREMENTS
     from subsecond.engine.latency.measurements import read_measurements
     from subsecond.engine.latency.validation import predict_rows, summarise
+    from subsecond.tui.cli.output import check_writable
 
+    if json_out is not None:
+        check_writable(json_out)
     predictions = predict_rows(read_measurements(file or MEASUREMENTS))
     families = {
         family: summarise([p for p in predictions if p.family == family])
@@ -39,6 +42,8 @@ def validate(file: Path | None = None, json_out: Path | None = None) -> None:
     strict = summarise([p for p in predictions if not p.doubtful])
     if json_out is not None:
         _write_json(json_out, predictions, families, overall, strict)
+        if str(json_out) == "-":
+            return
     console = Console()
     _print_rows(console, predictions)
     _print_families(console, families, overall, strict)
@@ -51,11 +56,7 @@ def _write_json(
     overall: Summary,
     strict: Summary,
 ) -> None:
-    """The whole result or nothing: written beside and renamed."""
-    import json
-    import os
-
-    from subsecond.engine.errors import InputError
+    from subsecond.tui.cli.output import write_json
 
     rows = [
         {
@@ -74,13 +75,7 @@ def _write_json(
         "without_doubtful": _figures(strict),
         "families": {family: _figures(figures) for family, figures in families.items()},
     }
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps({"rows": rows, "summary": summary}, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError("--json", "", str(path), f"a file that can be written ({error.strerror})") from None
+    write_json(path, {"rows": rows, "summary": summary})
 
 
 def _figures(summary: Summary) -> dict[str, float | int | None]:
