@@ -136,6 +136,8 @@ class Pool:
             `units_per_token` and `fixed_units`.
         affinity: prefer the server that holds the session's KV, unless its load exceeds the least by more than
             `affinity_slack` requests.
+        keeps_kv: leave the KV of a request that ends or moves on to its context's next request, until it is evicted:
+            the prefix cache of a COLOCATED or PREFILL server, the residency of sessions on a DECODE server.
     """
 
     role: Role
@@ -151,6 +153,7 @@ class Pool:
     decode_width: int = 1
     affinity: bool = True
     affinity_slack: int = 1 << 30
+    keeps_kv: bool = True
 
     def __post_init__(self) -> None:
         _require(self.num_servers >= 1, f"num_servers must be >= 1, got {self.num_servers}")
@@ -249,9 +252,7 @@ class Pipeline:
             min(self.network_ps, self.route_ps, self.detect_ps, self.retry_ps, self.max_attempts) >= 0,
             "delays and max_attempts must not be negative",
         )
-        _require(
-            self.max_attempts <= MAX_ATTEMPTS, f"max_attempts must be <= {MAX_ATTEMPTS}, got {self.max_attempts}"
-        )
+        _require(self.max_attempts <= MAX_ATTEMPTS, f"max_attempts must be <= {MAX_ATTEMPTS}, got {self.max_attempts}")
 
 
 @dataclass(frozen=True, slots=True)

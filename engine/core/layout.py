@@ -154,6 +154,7 @@ def _servers(pools: Sequence[Pool | None], num_sessions: int) -> tuple[Rows, Row
         mine["pool"] = p
         mine["role"] = pool.role
         mine["up"] = 1
+        mine["keeps_kv"] = pool.keeps_kv
         mine["capacity"] = mine["free"] = pool.capacity_units
         mine["watermark"] = pool.watermark_units
         mine["max_seqs"] = pool.max_seqs

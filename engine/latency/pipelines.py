@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from subsecond.engine.catalog import Catalog, Value
 from subsecond.engine.catalog import catalog as shipped_catalog
@@ -92,7 +92,7 @@ def build_pipeline(
     if entry.fields.get("kind") == "disaggregated":
         prefiller = accelerators("prefill_", Role.PREFILL)
         decoder = decoders(Role.DECODE, "decode_")
-        decode = _pool(p, decoder, units, watermark, affinity, slack)
+        decode = replace(_pool(p, decoder, units, watermark, affinity, slack), keeps_kv=p.switch("residency"))
         link, handoff = _link(facts, p, shape, units, kv_bytes, prefiller, decoder)
     else:
         decoder = decoders(Role.COLOCATED, "decode_" if "decode_device" in p.values else "")
@@ -204,8 +204,6 @@ def _link(
     staging = int(p.number("staging_gb", 1e-9, 1e9) / units.bytes_each)
     if staging < units.fixed + units.per_token:
         raise p.wrong("staging_gb", "room for the KV of at least one token")
-    if not p.switch("residency"):
-        raise p.wrong("residency", "1: the core keeps the KV of idle sessions on the decode side until it is evicted")
     link = Link(
         unit_ps=picoseconds(unit_bytes / full_bytes_s),
         t0_ps=picoseconds(way.fixed_s(shape.layers)),

@@ -99,6 +99,7 @@ def _pool(rng: random.Random, scale: int, role: Role, unit: int, fixed: int) -> 
         decode_width=width,
         affinity=rng.random() < 0.8,
         affinity_slack=rng.choice((0, 1, 1 << 30)),
+        keeps_kv=rng.random() < 0.9,
     )
 
 

@@ -33,6 +33,9 @@ class Memory:
         self.drop_entry(q.context, server.side)
         held = server.holdings.pop(q)
         assert units <= held
+        if not server.pool.keeps_kv:
+            self.sim.features.add("KV not kept")
+            return
         server.entries[(q.context, server.side)] = units
 
     def leave_prefill(self, q: Request) -> None:

@@ -32,10 +32,13 @@ def drop(g: Global, e: int) -> None:
 
 @kernel
 def publish(g: Global, e: int, i: int, held: int, kept: int) -> None:
-    """A request that held `held` units on server `i` leaves `kept` of them there as entry `e`."""
+    """A request that held `held` units on server `i` leaves `kept` of them there as entry `e`, if the pool keeps KV."""
     drop(g, e)
     server = g.servers[i]
     server.used -= held
+    if server.keeps_kv == 0:
+        server.free += held
+        return
     server.free += held - kept
     server.retained += kept
     entry = g.entries[e]

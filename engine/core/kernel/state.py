@@ -53,6 +53,7 @@ class Server:
     role: I8
     pool: I8
     up: I8
+    keeps_kv: I8
     load: I8
     dirty: I8
     dirty_next: I8
