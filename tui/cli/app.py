@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from subsecond.engine.errors import SubsecondError
+from subsecond.engine.errors import InputError, SubsecondError
 from subsecond.tui.cli.catalog import app as catalog_app
 
 __all__ = ["app", "main"]
+
+#: Exit code after Ctrl-C, as shells give it.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="subsecond",
@@ -22,6 +26,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _whole(option: str) -> Callable[[str], int]:
+    """Reads the whole number that an option takes."""
+
+    def read(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise InputError(option, "", text, "a whole number") from None
+
+    return read
+
+
+def _number(option: str) -> Callable[[str], float]:
+    """Reads the number that an option takes."""
+
+    def read(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            raise InputError(option, "", text, "a number") from None
+
+    return read
 
 
 def _show_version(wanted: bool) -> None:
@@ -47,8 +75,18 @@ def run(
         typer.Option("--trace", metavar="FILE", help="Replay this trace instead of the scenario's agents; repeatable."),
     ] = None,
     trace_format: Annotated[str | None, typer.Option(help="Format of the traces; found out by default.")] = None,
-    time_scale: Annotated[float | None, typer.Option(help="Stretch the times of the traces by this factor.")] = None,
-    sample: Annotated[int | None, typer.Option(help="Replay at most so many sessions, drawn by the seed.")] = None,
+    time_scale: Annotated[
+        float | None,
+        typer.Option(
+            parser=_number("--time-scale"), metavar="X", help="Stretch the times of the traces by this factor."
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole("--sample"), metavar="N", help="Replay at most so many sessions, drawn by the seed."
+        ),
+    ] = None,
     pipelines: Annotated[
         str | None, typer.Option(metavar="A,B", help="Pipelines to run instead of the scenario's.")
     ] = None,
@@ -57,7 +95,9 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a value: gpu.replicas=2, coding.sessions=99."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=_whole("--seed"), metavar="N", help="Seed of every random draw.")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write the results as JSON; - for standard output.")
     ] = None,
@@ -113,16 +153,43 @@ def validate(
 
 def main() -> None:
     """Entry point of `subsecond`."""
+    _open_missing_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except SubsecondError as error:
         fail(str(error))
+    except SystemExit as end:  # typer turns a reader that has gone and Ctrl-C into exit codes
+        if isinstance(end.__context__, BrokenPipeError):
+            _discard_output()
+            raise SystemExit(0) from None
+        if end.code == _INTERRUPTED:
+            sys.stderr.write("subsecond: interrupted\n")
+        raise
     except KeyboardInterrupt:
         sys.stderr.write("subsecond: interrupted\n")
-        raise SystemExit(130) from None
+        raise SystemExit(_INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         raise SystemExit(0) from None
+    except OSError as error:  # files name themselves; what is left is the output, such as a full disk
+        _discard_output()
+        place = error.filename or "standard output"
+        fail(f"{place}: got {error.strerror!r}, expected a place that can be read and written")
+
+
+def _open_missing_streams() -> None:
+    """Python starts without streams that the caller has closed (`>&-`): what goes there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
+def _discard_output() -> None:
+    """What is still in the buffer of standard output cannot be written and shall not fail once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def fail(message: str) -> None:
