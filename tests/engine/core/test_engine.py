@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 from support.small import MS, US, colocated, disaggregated, step_cost, workload
 
-from subsecond.engine.core.config import MAX_PS, Fault, FaultKind, Pipeline, Status, Workload
+from subsecond.engine.core.config import (
+    MAX_PS,
+    Fault,
+    FaultKind,
+    Pipeline,
+    Pool,
+    Role,
+    Status,
+    StepCost,
+    Workload,
+)
 from subsecond.engine.core.engine import Engine, simulate
 from subsecond.engine.core.execution import plan_execution
 from subsecond.engine.core.results import STAGES
@@ -233,6 +243,28 @@ def test_small_runs_do_not_wait_for_a_compile(monkeypatch: pytest.MonkeyPatch, t
     large = plan_execution(10**6)
     assert large.compiled
     assert "half a minute" in large.notice
+
+
+@pytest.mark.parametrize("compiled", FORMS)
+def test_servers_begin_before_a_request_that_comes_out_of_a_begin(compiled: bool) -> None:
+    """All iterations take 10 ps. Session 0 is cancelled at 35 ps; its next request arrives then, is put off until the
+    first has left server 0 at 40 ps, and goes to server 1. That has begun an iteration at 40 ps, so it waits for 50 ps.
+    """
+    cost = StepCost(np.full(600, 10, np.int64), np.ones(600, np.int64))
+    pool = Pool(Role.COLOCATED, cost, 2, 1000, max_seqs=16, token_budget=512, affinity=False)
+    work = workload(sessions=5, requests=2, gap_ps=0)
+    work = replace(
+        work,
+        session_start_ps=np.zeros(5, np.int64),
+        output_tokens=np.array([50, 2, 50, 2, 50, 2, 1, 2, 50, 2], np.int32),
+        milestone_tokens=np.ones(10, np.int32),
+        hold_ps=np.array([25, 0, 0, 0, 0, 0, 1000, 0, 0, 0], np.int64),
+        is_barge_in=np.arange(10) == 0,
+    )
+    results = simulate(Pipeline(entry=pool), work, compiled=compiled)
+    assert (results.status[0], results.finish_ps[0]) == (Status.CANCELLED, 35)
+    assert results.arrival_ps[1] == 35
+    assert (results.stages["routing"][1], results.stages["prefill_queue"][1], results.first_ps[1]) == (5, 10, 60)
 
 
 def test_a_shared_prefix_saves_computing_only() -> None:

@@ -1,8 +1,8 @@
 """The kernel against the plain simulator of `tests/oracle`: equal in every integer, on random scenarios.
 
 A case has any mixture of the features of `docs/semantics.md`; hypothesis draws the cases, the same ones in each run.
-SUBSECOND_ORACLE_CASES=100000 is the nightly switch: so many cases in each form of the kernel, half an hour on two cores.
-The default takes one to two minutes; xdist spreads the tests over cores.
+SUBSECOND_ORACLE_CASES=100000 is the nightly switch: so many cases in each form of the kernel, in half an hour on
+two cores. The default takes one to two minutes; xdist spreads the tests over cores.
 """
 
 from __future__ import annotations
