@@ -11,12 +11,16 @@ import importlib.util
 import os
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from oracle.cases import Case, random_case
 from oracle.compare import difference, run_engine, run_reference, slices_of
 from oracle.features import features_of
+from oracle.reference import Reference
+
+from subsecond.engine.core.engine import Engine
 
 #: Fewer than the default would not reach every rule.
 NUM_CASES = max(3200, int(os.environ.get("SUBSECOND_ORACLE_CASES", "0")))
@@ -90,6 +94,27 @@ def test_compiled_kernel_equals_the_reference_and_the_interpreted_one(part: int)
         engine = run_engine(case, compiled=True, slices=slices_of(case))
         assert difference(case, run_reference(case), engine) == ""
         assert engine.results().digest() == run_engine(case, compiled=False).results().digest()
+
+    _for_cases(part, check)
+
+
+@pytest.mark.parametrize("part", PARTS[:2])
+def test_results_on_the_way_equal_those_of_the_reference_stopped_there(part: int) -> None:
+    def check(case: Case) -> None:
+        engine = Engine(case.pipeline, case.workload, case.faults, seed=case.seed, compiled=False)
+        reference = Reference(case.pipeline, case.workload, case.faults, case.seed)
+        for until in (0, 10, 50, 200, 500, 1000, 5000, 50_000):
+            engine.run_until(until)
+            reference.run(until)
+            results = engine.results()
+            came = sorted(reference.requests)
+            seen = [reference.requests[r] for r in came]
+            assert results.status[came].tolist() == [q.status for q in seen]
+            assert results.arrival_ps[came].tolist() == [q.arrival for q in seen]
+            assert results.first_ps[came].tolist() == [q.first for q in seen]
+            assert results.milestone_ps[came].tolist() == [q.reached for q in seen]
+            assert results.finish_ps[came].tolist() == [q.finish for q in seen]
+            assert np.count_nonzero(results.arrival_ps >= 0) == len(came)
 
     _for_cases(part, check)
 
