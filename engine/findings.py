@@ -15,7 +15,7 @@ from .metrics import BudgetOutcome, Group
 from .run import Lane, Run
 from .turns import TOOLS, TurnState
 
-__all__ = ["findings_of", "stage_words"]
+__all__ = ["counted", "findings_of", "stage_words"]
 
 PS_PER_MS = 10**9
 PS_PER_S = 10**12
@@ -32,6 +32,11 @@ _WORDS = {
 def stage_words(stage: str) -> str:
     """A stage's name for people."""
     return _WORDS.get(stage, stage.replace("_", " "))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: `1 turn`, `2,000 turns`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def findings_of(run: Run) -> list[str]:
@@ -77,7 +82,7 @@ def _missed(run: Run) -> Weighted:
 
 def _missed_sentence(name: str, kind: str, group: Group, outcome: BudgetOutcome) -> str:
     total = outcome.met + outcome.missed
-    text = f"{name} misses {outcome.budget.name} in {_share(outcome.missed, total)} of {total:,} {kind} turns"
+    text = f"{name} misses {outcome.budget.name} in {_share(outcome.missed, total)} of {counted(total, f'{kind} turn')}"
     if outcome.excess_ps is not None:
         text += f", by {_time(outcome.excess_ps)} at the median"
     if outcome.blame:
@@ -85,7 +90,7 @@ def _missed_sentence(name: str, kind: str, group: Group, outcome: BudgetOutcome)
         share = _share(count, sum(outcome.blame.values()))
         text += f"; in {share} of them {stage_words(stage)} is what exceeds the turns in time the most"
     if group.failed:
-        text += f"; {group.failed:,} turns failed"
+        text += f"; {counted(group.failed, 'turn')} failed"
     return text + "."
 
 
@@ -102,13 +107,14 @@ def _full(run: Run) -> Weighted:
             if pool.role is Role.PREFILL or not any(_is_full(server) for server in own):
                 continue
             where = "decode KV memory" if pool.role is Role.DECODE else "KV memory"
+            held = counted(_sessions_held(lane, pool), "session")
             text = (
-                f"{name}: {where} holds {_sessions_held(lane, pool):,} sessions of this run's mean context at a time "
+                f"{name}: {where} holds {held} of this run's mean context at a time "
                 f"({pool.num_servers} x {pool.capacity_units // pool.units_per_token:,} tokens), and it ran full"
             )
             preempted = sum(server.preemptions for server in own)
             if preempted:
-                text += f"; {preempted:,} requests were preempted"
+                text += f"; {counted(preempted, 'preemption')}"
             if lane.whole.stages_ps:
                 largest = lane.whole.largest_stage([s for s in STAGES if s in lane.whole.stages_ps])
                 if largest == queue:
@@ -119,8 +125,8 @@ def _full(run: Run) -> Weighted:
         if evicted and found < 0.9 * wanted:
             yield (
                 1.8,
-                f"{name} evicted {evicted:,} idle sessions for room: of the prompt tokens that a session had sent "
-                f"before, {_share(wanted - found, wanted)} had to be computed again.",
+                f"{name} evicted {counted(evicted, 'idle session')} for room: of the prompt tokens that a session had "
+                f"sent before, {_share(wanted - found, wanted)} had to be computed again.",
             )
 
 
@@ -192,8 +198,8 @@ def _faults(run: Run) -> Weighted:
         failed = int(np.count_nonzero(turns.state == TurnState.FAILED))
         hit = int(np.count_nonzero(inside & ended))
         retried = int(np.count_nonzero(lane.results.attempts > 0))
-        text = f"{name}: the faults from {begin / PS_PER_S:g} s to {end / PS_PER_S:g} s touch {hit:,} turns"
-        text += f"; {retried:,} requests lost work or were refused, {failed:,} turns failed"
+        text = f"{name}: the faults from {begin / PS_PER_S:g} s to {end / PS_PER_S:g} s touch {counted(hit, 'turn')}"
+        text += f"; {counted(retried, 'request')} lost work or were refused, {counted(failed, 'turn')} failed"
         slow = _recovery_ps(lane, begin)
         if slow is not None:
             text += f"; turns are back to their usual time {_time(slow)} after the first fault"

@@ -215,3 +215,34 @@ def test_the_scenarios_are_listed(command: Command) -> None:
     code, out, _ = command("scenarios")
     assert code == 0
     assert "playground" in out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_tables_lose_no_figure_at_any_width(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subsecond.tui.cli.table.FILE_WIDTH", columns)
+    pipelines = "trn-cs3,gpu,gpu-b200,gpu-disagg,cs3-alone,rubin-lpx,rubin-cpx"
+    code, out, _ = command("run", *QUICK, "--pipelines", pipelines)
+    assert code == 0
+    assert "…" not in out
+    assert max(len(line) for line in out.splitlines()) <= columns
+    for name in pipelines.split(","):
+        assert f" {name} " in out
+
+
+def test_a_run_in_which_nothing_ends_says_so(command: Command) -> None:
+    code, out, _ = command("run", "--set", "duration_s=1e-6")
+    assert code == 0
+    assert "No turn ended" in out
+    assert "whole turn" not in out
+
+
+def test_one_turn_is_one_turn(command: Command) -> None:
+    code, out, _ = command("run", "--set", "turns=1")
+    assert code == 0
+    assert "1 session, 1 turn " in out
+
+
+def test_a_missed_budget_does_not_read_as_the_share_of_late_turns(command: Command) -> None:
+    code, out, _ = command("run", *QUICK, "--pipelines", "gpu", "--set", "budgets.voice=['voice-target']")
+    assert code == 0
+    assert "0.0 %, not kept" in out

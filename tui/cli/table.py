@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich import box
@@ -14,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from subsecond.engine.findings import findings_of, stage_words
+from subsecond.engine.findings import counted, findings_of, stage_words
 from subsecond.engine.metrics import BudgetOutcome
 from subsecond.engine.run import Run
 
@@ -27,16 +28,58 @@ MAX_WIDTH, FILE_WIDTH = 110, 100
 
 
 def show_run(run: Run, traces: list[str]) -> None:
-    """Print a run to standard output."""
+    """Print a run to standard output; a table with more columns than fit continues below itself."""
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH) if sys.stdout.isatty() else FILE_WIDTH
     console = Console(width=width, highlight=False)
     console.print(_headline(run, traces), style="bold")
-    console.print(_outcomes(run))
-    console.print(_budgets(run))
-    console.print(_stages(run))
+    for grid in (_outcomes(run), _budgets(run), _stages(run)):
+        for table in grid.tables(console):
+            console.print(table)
     for text in _sentences(run):
         console.print(Padding(Text(text), (0, 0, 0, 1)))
     console.print(Text(f" digest {run.digest}", style="dim"))
+
+
+@dataclass(slots=True)
+class _Grid:
+    """A table before its columns are shared out: words in the first `num_labels` columns, numbers in the others."""
+
+    names: list[str]
+    num_labels: int = 1
+    sections: list[list[list[Text]]] = field(default_factory=lambda: [[]])
+
+    def add(self, *cells: str | Text) -> None:
+        self.sections[-1].append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
+
+    def end_section(self) -> None:
+        self.sections.append([])
+
+    def tables(self, console: Console) -> Iterator[Table]:
+        """As few tables as the width allows, each with the words and as many of the numbers as fit."""
+        if len(self.names) == self.num_labels or not any(self.sections):
+            return
+        begin = self.num_labels
+        while begin < len(self.names):
+            end = begin + 1
+            while end < len(self.names) and self._width(console, begin, end + 1) <= console.width:
+                end += 1
+            yield self._table(begin, end)
+            begin = end
+
+    def _width(self, console: Console, begin: int, end: int) -> int:
+        unbounded = console.options.update(max_width=10_000)
+        return console.measure(self._table(begin, end), options=unbounded).maximum
+
+    def _table(self, begin: int, end: int) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+        chosen = [*range(self.num_labels), *range(begin, end)]
+        for i in chosen:
+            table.add_column(self.names[i], justify="left" if i < self.num_labels else "right", no_wrap=True)
+        for section in self.sections:
+            for row in section:
+                table.add_row(*(row[i] for i in chosen))
+            table.add_section()
+        return table
 
 
 def _headline(run: Run, traces: list[str]) -> str:
@@ -46,7 +89,7 @@ def _headline(run: Run, traces: list[str]) -> str:
     parts = [
         what,
         ", ".join(models),
-        f"{workload.num_sessions:,} sessions, {workload.num_turns:,} turns",
+        f"{counted(workload.num_sessions, 'session')}, {counted(workload.num_turns, 'turn')}",
         f"seed {scenario.seed}",
     ]
     if scenario.duration_s is not None:
@@ -58,20 +101,12 @@ def _kinds(run: Run) -> list[str]:
     return list(run.plan.workload.kinds)
 
 
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-
-
-def _outcomes(run: Run) -> Table:
+def _outcomes(run: Run) -> _Grid:
     """Turns and latencies, a row per agent kind and pipeline."""
-    table = _table()
-    for name in ("agents", "pipeline"):
-        table.add_column(name, no_wrap=True)
     has_failed = any(lane.whole.failed for lane in run.lanes.values())
     has_open = any(lane.whole.unfinished for lane in run.lanes.values())
     counts = ["turns", *(["failed"] if has_failed else []), *(["open"] if has_open else [])]
-    for name in (*counts, "p50", "p95", "p99", "goodput/s"):
-        table.add_column(name, justify="right", no_wrap=True)
+    grid = _Grid(["agents", "pipeline", *counts, "p50", "p95", "p99", "goodput/s"], num_labels=2)
     for kind in _kinds(run):
         for i, (name, lane) in enumerate(run.lanes.items()):
             group = lane.groups[kind]
@@ -79,24 +114,21 @@ def _outcomes(run: Run) -> Table:
             unfinished = [_count(group.unfinished)] if has_open else []
             times = [_time(group.latency_ps.get(q)) for q in ("p50", "p95", "p99")]
             goodput = f"{group.goodput_per_s:.2f}"
-            table.add_row("" if i else kind, name, f"{group.turns:,}", *failed, *unfinished, *times, goodput)
-        table.add_section()
-    return table
+            grid.add("" if i else kind, name, f"{group.turns:,}", *failed, *unfinished, *times, goodput)
+        grid.end_section()
+    return grid
 
 
-def _budgets(run: Run) -> Table:
-    """Share of turns that met each budget, a column per pipeline; without colour a word tells whether that will do."""
-    table = _table()
-    table.add_column("budget", no_wrap=True)
-    for name in run.lanes:
-        table.add_column(name, justify="right", no_wrap=True)
+def _budgets(run: Run) -> _Grid:
+    """Share of turns that met each budget, a column per pipeline; without colour words tell whether that will do."""
+    grid = _Grid(["turns in time", *run.lanes])
     for kind in _kinds(run):
         groups = [lane.groups[kind] for lane in run.lanes.values()]
         for outcomes in zip(*(group.budgets for group in groups), strict=True):
             budget = outcomes[0].budget
             share = f"{budget.percentile:g} %" if budget.percentile < 100 else "all"
-            table.add_row(f"{kind}: {budget.shown} for {share}", *(_attainment(outcome) for outcome in outcomes))
-    return table
+            grid.add(f"{kind}: {budget.shown} for {share}", *(_attainment(outcome) for outcome in outcomes))
+    return grid
 
 
 def _attainment(outcome: BudgetOutcome) -> Text:
@@ -104,18 +136,15 @@ def _attainment(outcome: BudgetOutcome) -> Text:
     if share is None:
         return Text("-")
     shown = f"{math.floor(1000 * share) / 10:.1f} %"
-    return Text(f"{shown} kept", style="green") if outcome.is_kept else Text(f"{shown} late", style="red")
+    return Text(f"{shown}, kept", style="green") if outcome.is_kept else Text(f"{shown}, not kept", style="red")
 
 
-def _stages(run: Run) -> Table:
+def _stages(run: Run) -> _Grid:
     """Mean time per answered turn, a column per agent kind and pipeline."""
     lanes = [(kind, name, lane.groups[kind]) for kind in _kinds(run) for name, lane in run.lanes.items()]
     lanes = [lane for lane in lanes if lane[2].stages_ps]
-    table = _table()
-    table.add_column("mean ms per turn", no_wrap=True)
     several = len(_kinds(run)) > 1
-    for kind, name, _ in lanes:
-        table.add_column(f"{kind}\n{name}" if several else name, justify="right", no_wrap=True)
+    grid = _Grid(["mean ms per turn", *(f"{kind}\n{name}" if several else name for kind, name, _ in lanes)])
     stages = list(dict.fromkeys(stage for _, _, group in lanes for stage in group.stages_ps))
     for stage in stages:
         means = [group.stages_ps.get(stage, (0.0, 0))[0] for _, _, group in lanes]
@@ -124,13 +153,15 @@ def _stages(run: Run) -> Table:
             for mean, (_, _, group) in zip(means, lanes, strict=True):
                 style = "bold" if mean and stage == group.largest_stage() else ""
                 cells.append(Text(_milliseconds(mean), style=style))
-            table.add_row(stage_words(stage), *cells)
-    table.add_section()
-    table.add_row("whole turn", *(_milliseconds(group.mean_ps) for _, _, group in lanes))
-    return table
+            grid.add(stage_words(stage), *cells)
+    grid.end_section()
+    grid.add("whole turn", *(_milliseconds(group.mean_ps) for _, _, group in lanes))
+    return grid
 
 
 def _sentences(run: Run) -> Iterator[str]:
+    if not any(lane.whole.turns for lane in run.lanes.values()):
+        yield "• No turn ended before the run did."
     for finding in findings_of(run):
         yield f"• {finding}"
     for budget in run.plan.budgets:
