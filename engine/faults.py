@@ -11,16 +11,19 @@
 | `handoff_loss` | - | probability | each handoff is lost with that probability |
 | `throttle` | - | probability | each request is refused (429) with that probability |
 | `stall` | - | - | the router forwards nothing until the fault ends |
+
+Where faults of one kind overlap on one part, the worst of them counts, and the part is mended when the last one ends.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from subsecond.engine.core.config import Fault, FaultKind, Pipeline, Role
 from subsecond.engine.errors import InputError
-from subsecond.engine.scenario import FaultTable
+from subsecond.engine.scenario import MAX_DURATION_S, FaultTable
 
 __all__ = ["FAULT_KINDS", "faults_of"]
 
@@ -35,9 +38,22 @@ FAULT_KINDS = (
     "throttle",
     "stall",
 )
+#: Kinds that `value` says something about.
+_WITH_VALUE = ("slow", "link_degraded", "handoff_loss", "throttle")
 _NORMAL = 64  # slowness and link rate of a healthy part
 _CERTAIN = 1 << 31
 PS_PER_S = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """One fault on one part: `kind` as it begins, `value` while it lasts; `end_ps` None: it is never mended."""
+
+    kind: FaultKind
+    target: int
+    begin_ps: int
+    end_ps: int | None
+    value: int
 
 
 def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], where: str) -> dict[str, list[Fault]]:
@@ -48,7 +64,7 @@ def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], wher
     Raises:
         InputError: unknown kind or pipeline, a part that no pipeline has, or a value out of range.
     """
-    found: dict[str, list[Fault]] = {name: [] for name in pipelines}
+    found: dict[str, list[_Spell]] = {name: [] for name in pipelines}
     for i, table in enumerate(tables):
         field = f"faults.{i}"
         if table.kind not in FAULT_KINDS:
@@ -58,10 +74,36 @@ def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], wher
         names = pipelines if table.pipeline is None else [table.pipeline]
         struck = [name for name in names if _parts(table.kind, pipelines[name])]
         if not struck:
-            raise InputError(where, f"{field}.kind", table.kind, "a part that a pipeline of the scenario has")
+            fitting = [kind for kind in FAULT_KINDS if any(_parts(kind, pipelines[name]) for name in names)]
+            raise InputError(where, f"{field}.kind", table.kind, f"for {', '.join(names)} one of " + ", ".join(fitting))
         for name in struck:
-            found[name] += _faults(table, pipelines[name], where, field)
-    return {name: sorted(faults, key=lambda fault: fault.at_ps) for name, faults in found.items()}
+            found[name].append(_spell(table, pipelines[name], where, field))
+    return {name: sorted(_changes(spells), key=lambda fault: fault.at_ps) for name, spells in found.items()}
+
+
+def _changes(spells: Sequence[_Spell]) -> Iterator[Fault]:
+    """What changes when, part by part: of spells that overlap the worst counts."""
+    for kind, target in dict.fromkeys((spell.kind, spell.target) for spell in spells):
+        own = [spell for spell in spells if (spell.kind, spell.target) == (kind, target)]
+        level = healthy = _healthy(kind)
+        for at in sorted({t for spell in own for t in (spell.begin_ps, spell.end_ps) if t is not None}):
+            active = [s.value for s in own if s.begin_ps <= at and (s.end_ps is None or at < s.end_ps)]
+            worst = max(active, key=lambda value: _severity(kind, value), default=healthy)
+            if worst == level:
+                continue
+            level = worst
+            if kind is FaultKind.SERVER_DOWN:
+                yield Fault(at, FaultKind.SERVER_UP if worst == healthy else kind, target)
+            elif kind is not FaultKind.STALL_UNTIL or worst != healthy:  # a stall ends by itself
+                yield Fault(at, kind, target, worst)
+
+
+def _healthy(kind: FaultKind) -> int:
+    return _NORMAL if kind in (FaultKind.SERVER_SLOW, FaultKind.LINK_RATE) else 0
+
+
+def _severity(kind: FaultKind, value: int) -> float:
+    return math.inf if kind is FaultKind.LINK_RATE and value == 0 else value
 
 
 def _parts(kind: str, pipeline: Pipeline) -> int:
@@ -80,38 +122,41 @@ def _parts(kind: str, pipeline: Pipeline) -> int:
     }.get(kind, 1)
 
 
-def _faults(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> list[Fault]:
+def _spell(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> _Spell:
     parts = _parts(table.kind, pipeline)
     if not 0 <= table.target < parts:
         raise InputError(where, f"{field}.target", table.target, f"a number from 0 to {parts - 1}")
+    if table.value is not None and table.kind not in _WITH_VALUE:
+        raise InputError(where, f"{field}.value", table.value, f"no value for {table.kind}")
     at = round(table.at_s * PS_PER_S)
     end = None if table.duration_s is None else at + round(table.duration_s * PS_PER_S)
+    if end is not None and end > MAX_DURATION_S * PS_PER_S:
+        expected = f"at_s and duration_s of at most {MAX_DURATION_S:g} s together"
+        raise InputError(where, f"{field}.duration_s", table.duration_s, expected)
     if table.kind == "stall":
         if end is None:
             raise InputError(where, f"{field}.duration_s", "nothing", "how long the router stalls")
-        return [Fault(at, FaultKind.STALL_UNTIL, 0, end)]
+        return _Spell(FaultKind.STALL_UNTIL, 0, at, end, end)
     if table.kind in ("prefill_down", "decode_down", "gpu_down"):
         server = table.target + (pipeline.entry.num_servers if table.kind == "decode_down" else 0)
-        down = [Fault(at, FaultKind.SERVER_DOWN, server)]
-        return down if end is None else [*down, Fault(end, FaultKind.SERVER_UP, server)]
-    kind, value, normal = _level(table, where, field)
+        return _Spell(FaultKind.SERVER_DOWN, server, at, end, 1)
+    kind, value = _level(table, where, field)
     target = table.target if kind in (FaultKind.SERVER_SLOW, FaultKind.LINK_RATE) else 0
-    begin = [Fault(at, kind, target, value)]
-    return begin if end is None else [*begin, Fault(end, kind, target, normal)]
+    return _Spell(kind, target, at, end, value)
 
 
-def _level(table: FaultTable, where: str, field: str) -> tuple[FaultKind, int, int]:
-    """Kind, value while it lasts, and value after it."""
+def _level(table: FaultTable, where: str, field: str) -> tuple[FaultKind, int]:
+    """Kind, and value while it lasts."""
     if table.kind == "link_cut":
-        return FaultKind.LINK_RATE, 0, _NORMAL
+        return FaultKind.LINK_RATE, 0
     if table.kind == "slow":
         factor = _value(table, 1.0, 10_000.0, "how many times slower, from 1 to 10000", where, field)
-        return FaultKind.SERVER_SLOW, round(factor * _NORMAL), _NORMAL
+        return FaultKind.SERVER_SLOW, round(factor * _NORMAL)
     if table.kind == "link_degraded":
         share = _value(table, 1e-4, 1.0, "the share of the rate that is left, from 0.0001 to 1", where, field)
-        return FaultKind.LINK_RATE, round(_NORMAL / share), _NORMAL
+        return FaultKind.LINK_RATE, round(_NORMAL / share)
     chance = round(_value(table, 0.0, 1.0, "a probability from 0 to 1", where, field) * _CERTAIN)
-    return (FaultKind.HANDOFF_LOSS if table.kind == "handoff_loss" else FaultKind.THROTTLE), chance, 0
+    return (FaultKind.HANDOFF_LOSS if table.kind == "handoff_loss" else FaultKind.THROTTLE), chance
 
 
 def _value(table: FaultTable, low: float, high: float, expected: str, where: str, field: str) -> float:

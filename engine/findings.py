@@ -5,7 +5,7 @@ Each sentence is computed from the run's own numbers and holds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -186,29 +186,51 @@ def _cached(run: Run) -> Weighted:
 
 
 def _faults(run: Run) -> Weighted:
-    """For each lane with faults: turns missed or failed while something was broken, and until when."""
+    """For each lane with faults: turns that were under way while something was broken, and what became of them."""
     for name, lane in run.lanes.items():
-        if not lane.faults:
-            continue
         turns = lane.turns
-        begin = lane.faults[0].at_ps
-        end = max([f.at_ps for f in lane.faults if _mends(f)] or [turns.stop_ps])
-        inside = (turns.start_ps >= 0) & (turns.start_ps < end) & (turns.start_ps + turns.latency_ps > begin)
-        ended = turns.state != TurnState.PENDING
+        if not lane.faults or lane.faults[0].at_ps >= turns.stop_ps:
+            continue
+        begin, end = lane.faults[0].at_ps, min(_mended_ps(lane.faults, turns.stop_ps), turns.stop_ps)
+        is_open = turns.state == TurnState.PENDING
+        until = np.where(is_open, turns.stop_ps, turns.start_ps + turns.latency_ps)
+        inside = (turns.start_ps >= 0) & (turns.start_ps < end) & (until > begin)
+        hit = int(np.count_nonzero(inside))
+        stuck = int(np.count_nonzero(inside & is_open))
         failed = int(np.count_nonzero(turns.state == TurnState.FAILED))
-        hit = int(np.count_nonzero(inside & ended))
         retried = int(np.count_nonzero(lane.results.attempts > 0))
         text = f"{name}: the faults from {begin / PS_PER_S:g} s to {end / PS_PER_S:g} s touch {counted(hit, 'turn')}"
-        text += f"; {counted(retried, 'request')} lost work or were refused, {counted(failed, 'turn')} failed"
+        text += f"; {counted(retried, 'request')} lost work or {'was' if retried == 1 else 'were'} refused"
+        text += f", {counted(failed, 'turn')} failed"
+        if stuck:
+            text += f", {counted(stuck, 'turn')} had no answer when the run stopped"
         slow = _recovery_ps(lane, begin)
-        if slow is not None:
+        if slow is not None and not stuck:
             text += f"; turns are back to their usual time {_time(slow)} after the first fault"
         yield 2.8, text + "."
 
 
+def _mended_ps(faults: Sequence[Fault], stop_ps: int) -> int:
+    """When the last fault is mended; the end of the run, if one never is."""
+    broken: set[tuple[FaultKind, int]] = set()
+    mended = 0
+    for fault in faults:
+        if fault.kind is FaultKind.STALL_UNTIL:
+            mended = max(mended, fault.value)
+        elif _mends(fault):
+            broken.discard((_BEGUN_BY.get(fault.kind, fault.kind), fault.target))
+            mended = max(mended, fault.at_ps)
+        else:
+            broken.add((fault.kind, fault.target))
+    return stop_ps if broken else mended
+
+
+_BEGUN_BY = {FaultKind.SERVER_UP: FaultKind.SERVER_DOWN}
+
+
 def _mends(fault: Fault) -> bool:
     healthy = {FaultKind.SERVER_SLOW: 64, FaultKind.LINK_RATE: 64, FaultKind.HANDOFF_LOSS: 0, FaultKind.THROTTLE: 0}
-    return fault.kind in (FaultKind.SERVER_UP, FaultKind.STALL_UNTIL) or healthy.get(fault.kind) == fault.value
+    return fault.kind is FaultKind.SERVER_UP or healthy.get(fault.kind) == fault.value
 
 
 def _recovery_ps(lane: Lane, begin: int) -> int | None:

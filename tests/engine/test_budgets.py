@@ -99,6 +99,8 @@ def test_a_throttle_strikes_every_pipeline() -> None:
         (FaultTable("slow", 1), "value"),
         (FaultTable("slow", 1, value=0.5), "value"),
         (FaultTable("throttle", 1, value=1.5), "value"),
+        (FaultTable("gpu_down", 1, value=2), "value"),
+        (FaultTable("gpu_down", 900_000, 900_000), "duration_s"),
         (FaultTable("link_degraded", 1, value=float("nan")), "value"),
     ],
 )
@@ -106,6 +108,39 @@ def test_an_impossible_fault_is_refused(table: FaultTable, field: str) -> None:
     with pytest.raises(InputError) as caught:
         faults_of([table], PIPELINES, "test")
     assert caught.value.field == f"faults.0.{field}"
+
+
+def _shown(*tables: FaultTable) -> list[tuple[int, str, int]]:
+    found = faults_of(tables, PIPELINES, "test")["split"]
+    return [(fault.at_ps // 10**12, FaultKind(fault.kind).name, fault.value) for fault in found]
+
+
+def test_of_overlapping_faults_the_worst_counts_until_the_last_ends() -> None:
+    assert _shown(FaultTable("decode_down", 2, 3), FaultTable("decode_down", 4, 6)) == [
+        (2, "SERVER_DOWN", 0),
+        (10, "SERVER_UP", 0),
+    ]
+    assert _shown(FaultTable("link_degraded", 1, 9, value=0.5), FaultTable("link_cut", 3, 2)) == [
+        (1, "LINK_RATE", 128),
+        (3, "LINK_RATE", 0),
+        (5, "LINK_RATE", 128),
+        (10, "LINK_RATE", 64),
+    ]
+    assert _shown(FaultTable("stall", 1, 8), FaultTable("stall", 2, 1)) == [(1, "STALL_UNTIL", 9 * 10**12)]
+
+
+def test_faults_of_different_parts_do_not_touch() -> None:
+    assert _shown(FaultTable("decode_down", 2, 3), FaultTable("decode_down", 4, 6, target=1)) == [
+        (2, "SERVER_DOWN", 0),
+        (4, "SERVER_DOWN", 0),
+        (5, "SERVER_UP", 0),
+        (10, "SERVER_UP", 0),
+    ]
+
+
+def test_a_fault_that_fits_nowhere_names_those_that_fit() -> None:
+    with pytest.raises(InputError, match="for gpu one of gpu_down, slow, throttle, stall"):
+        faults_of([FaultTable("decode_down", 1, pipeline="gpu")], PIPELINES, "test")
 
 
 def test_the_documented_kinds_are_all() -> None:

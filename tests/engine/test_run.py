@@ -130,6 +130,24 @@ def test_findings_count_what_a_fault_cost() -> None:
     assert "split: the faults from 0.005 s to 0.9 s touch" in found
 
 
+def test_findings_count_turns_that_a_fault_never_lets_go() -> None:
+    faults = {"split": [Fault(5 * MS, FaultKind.SERVER_DOWN, 2)]}
+    cores = {"split": disaggregated()}
+    found = "\n".join(findings_of(run(cores=cores, faults=faults, duration_s=1.0)))
+    assert "had no answer when the run stopped" in found
+    assert "touch 0 turns" not in found
+
+
+def test_findings_say_until_when_a_stall_and_an_unmended_fault_last() -> None:
+    stall = {"split": [Fault(5 * MS, FaultKind.STALL_UNTIL, 0, 40 * MS)]}
+    assert "from 0.005 s to 0.04 s" in "\n".join(findings_of(run(faults=stall)))
+    both = [Fault(5 * MS, FaultKind.THROTTLE, 0, 1), Fault(9 * MS, FaultKind.LINK_RATE, 0, 128)]
+    mended = [Fault(20 * MS, FaultKind.LINK_RATE, 0, 64)]
+    outcome = run(faults={"split": [*both, *mended]})
+    end_s = outcome.lanes["split"].turns.stop_ps / 10**12
+    assert f"from 0.005 s to {end_s:g} s" in "\n".join(findings_of(outcome))
+
+
 def test_progress_is_told_and_reaches_the_end() -> None:
     seen: list[tuple[str, int, int]] = []
     run_plan(plan(), compiled=False, progress=lambda *told: seen.append(told))
