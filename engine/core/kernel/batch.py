@@ -68,7 +68,8 @@ def join(
     server.kv += units
     heap_insert(g, server.heap, server.heap_size, next_step(g, server, session), s)
     server.heap_size += 1
-    note(g, JOIN, i, server.step, session.request, session.given, 0, 0)
+    if g.log_limit > 0:
+        note(g, JOIN, i, server.step, session.request, session.given, 0, 0)
 
 
 @kernel
@@ -210,7 +211,9 @@ def start_segment(
         slope, other_slope = other_slope, slope
     if limit > 1:
         if server.heap_size > 0:
-            limit = min(limit, g.heap[server.heap].key - server.step)
+            due = g.heap[server.heap].key - server.step
+            if due < limit:
+                limit = due
         more = limit - 1
         if growth * more > server.free:
             more = server.free // growth
@@ -352,6 +355,7 @@ def begin_decoding(
     lists = g.sentinels + i * NUM_LISTS
     if g.nodes[lists + LEAVING].next != lists + LEAVING:
         leave_all(g, i, at)
+    joined = g.nodes[lists + LANDED].next != lists + LANDED
     while g.nodes[lists + LANDED].next != lists + LANDED:
         node = g.nodes[lists + LANDED].next
         unlink(g, node)
@@ -382,14 +386,16 @@ def begin_decoding(
         if session.stage == DECODE_QUEUE:
             close_stage(g, session, at, HANDOFF_QUEUE)
         enter_link(g, s, at)
-    server.peak_seqs = max(server.peak_seqs, server.num_admitted)
+    if server.num_admitted > server.peak_seqs:
+        server.peak_seqs = server.num_admitted
     server.open = 1 if server.num_admitted < server.max_seqs else 0
     if server.num_decoding == 0:
         return
     limit = 1 if preempted else LONGEST
     tokens = server.num_decoding * server.width
     start_segment(g, server, i, at, limit, tokens, 0, 0, 0)
-    foresee_first_tokens(g, server, i)
+    if joined:
+        foresee_first_tokens(g, server, i)
 
 
 @kernel

@@ -148,7 +148,8 @@ def commit_chunks(
             prefill_done(g, s, at)
             continue
         session.given += 1
-        note(g, TOKEN, i, at, session.request, session.given, 0, 0)
+        if g.log_limit > 0:
+            note(g, TOKEN, i, at, session.request, session.given, 0, 0)
         resume(session, at)
         first_token(g, session, at)
         reach_milestone(g, session, s, at)

@@ -15,9 +15,7 @@ ANEW = 3
 
 @kernel
 def note(g: Global, kind: int, server: int, step: int, a: int, b: int, c: int, d: int) -> None:
-    """Append an item (meaning of the fields: `state.LogItem`) if a journal is kept; there is room."""
-    if g.log_limit == 0:
-        return
+    """Append an item (meaning of the fields: `state.LogItem`) to the journal, which is kept and has room."""
     item = g.journal[g.log_size]
     g.log_size += 1
     item.kind = kind

@@ -55,7 +55,8 @@ def request_lost(
             session.paused = at
     else:
         new_attempt(g, session, at)
-        note(g, ANEW, 0, at, session.request, 0, 0, 0)
+        if g.log_limit > 0:
+            note(g, ANEW, 0, at, session.request, 0, 0, 0)
         g.rows[session.row + RETRY] += wait
         session.mark = at + wait
     if policy == POLICY_FALLBACK and g.pools[FALLBACK].count > 0:

@@ -53,8 +53,7 @@ def load_request(g: Global, session: Session) -> None:
     word = g.rows[row + IN_OUTPUT]
     session.output = word >> 32
     session.milestone = word & LOW
-    for column in range(g.columns):
-        g.rows[row + column] = 0
+    # What was read stood in these four columns; the stages' are still 0.
     g.rows[row + ARRIVAL] = session.arrive_at - g.network
     g.rows[row + FIRST] = -1
     g.rows[row + MILESTONE] = -1

@@ -183,7 +183,7 @@ def advance(address: int | Global, until: int, allowance: int, room: int, journa
             return REACHED
         if allowance == 0:
             return SPENT
-        if max(g.num_events, g.num_later) > room:
+        if g.num_events > room or g.num_later > room:
             return GROW_EVENTS
         if g.log_size > journal_room:
             return GROW_LOG

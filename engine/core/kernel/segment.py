@@ -55,7 +55,8 @@ def boundaries_until(server: Server, at: int) -> int:
 @kernel
 def account(g: Global, server: Server, i: int, at: int, count: int) -> None:
     """Count `count` committed iterations of the segment in progress, which ends at `at`."""
-    note(g, SEGMENT, i, server.step, server.start, count, server.base, server.slope)
+    if g.log_limit > 0:
+        note(g, SEGMENT, i, server.step, server.start, count, server.base, server.slope)
     server.step += count
     server.iterations += count
     server.busy_ps += at - server.start
