@@ -6,6 +6,8 @@ Half of the sessions code (first prompt about 9,000 tokens, then about 600 more 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from subsecond.engine.core.config import Link, Pipeline, Policy, Pool, Role, StepCost, Workload
@@ -24,13 +26,13 @@ def step_cost(tokens: int, fixed_us: float, token_us: float, memory_us: float, k
     return StepCost(compute, memory, prefill_pair_ps=pair_ps, decode_unit_ps=kv_ps // 2, kv_unit_ps=kv_ps)
 
 
-def gpu(capacity_tokens: int = 6_000_000) -> Pipeline:
+def gpu() -> Pipeline:
     """One GPU server: chunked prefill, speculation, prefix cache, preemption by recompute."""
     pool = Pool(
         Role.COLOCATED,
         step_cost(2048, 400, 20, 9000, 3000, 100),
         num_servers=1,
-        capacity_units=2 * capacity_tokens,
+        capacity_units=2 * 6_000_000,
         max_seqs=256,
         token_budget=2048,
         watermark_units=2000,
@@ -124,8 +126,14 @@ def sessions(turns: int, turns_per_s: float, seed: int = 1) -> Workload:
 
 
 def load(name: str, turns: int) -> tuple[Pipeline, Workload]:
-    """A pipeline and its work: G70, GOV, GPRE, D70 or DOV."""
+    """A pipeline and its work: G70, GOV, GPRE, D70 or DOV.
+
+    GPRE keeps no KV between turns and reserves none for growth, so that a full memory preempts instead of evicting.
+    """
     capacity = CAPACITY["gpu" if name.startswith("G") else "split"]
     offered = {"G70": 0.7, "GOV": 3.8, "GPRE": 0.7, "D70": 0.7, "DOV": 1.9}[name] * capacity
-    pipeline = split() if name.startswith("D") else gpu(500_000 if name == "GPRE" else 6_000_000)
+    pipeline = split() if name.startswith("D") else gpu()
+    if name == "GPRE":
+        starved = replace(pipeline.entry, capacity_units=2 * 200_000, watermark_units=0, keeps_kv=False)
+        pipeline = replace(pipeline, entry=starved)
     return pipeline, sessions(turns, offered)
