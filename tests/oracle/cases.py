@@ -49,6 +49,7 @@ def random_case(number: int) -> Case:
     times = _event_times(case)
     if rng.random() < 0.8:
         case = replace(case, faults=_faults(rng, pipeline, times))
+        times = times + [f.at_ps + rng.choice((1, 5, 20, 60)) for f in case.faults if f.at_ps <= max(times)]
     if rng.random() < 0.5:
         case = replace(case, externals=_externals(rng, pipeline, workload, times))
     return case
@@ -212,12 +213,30 @@ def _faults(rng: random.Random, pipeline: Pipeline, times: list[int]) -> tuple[F
             faults.append(Fault(at + rng.choice((0, 1, 20, 200)), FaultKind.SERVER_UP, target))
         if kind is FaultKind.LINK_RATE and value == 0 and rng.random() < 0.8:
             faults.append(Fault(at + rng.choice((0, 1, 20, 200)), kind, target, 64))
+    if pipeline.decode is not None and rng.random() < 0.3:
+        faults += _decode_outage(rng, pipeline, _time(rng, times))
     # What is parked for good would never end: in the end everything is up and well.
     last = max(times) * 3 + 10_000
     faults += [Fault(last, FaultKind.SERVER_UP, i) for i in range(num_servers)]
     if pipeline.decode:
         faults += [Fault(last, FaultKind.LINK_RATE, i, 64) for i in range(pipeline.decode.num_servers)]
     return tuple(faults)
+
+
+def _decode_outage(rng: random.Random, pipeline: Pipeline, at: int) -> list[Fault]:
+    """No decode server can be reached for a while, and a prefill server is lost meanwhile."""
+    assert pipeline.decode
+    first, count = pipeline.entry.num_servers, pipeline.decode.num_servers
+    until = at + rng.choice((20, 100, 400))
+    if rng.random() < 0.5:
+        faults = [Fault(at, FaultKind.LINK_RATE, i, 0) for i in range(count)]
+        faults += [Fault(until, FaultKind.LINK_RATE, i, 64) for i in range(count)]
+    else:
+        faults = [Fault(at, FaultKind.SERVER_DOWN, first + i) for i in range(count)]
+        faults += [Fault(until, FaultKind.SERVER_UP, first + i) for i in range(count)]
+    lost = rng.randrange(first)
+    down = at + rng.choice((-3, -1, 1, 10, 50))
+    return [*faults, Fault(max(1, down), FaultKind.SERVER_DOWN, lost), Fault(until, FaultKind.SERVER_UP, lost)]
 
 
 def _externals(rng: random.Random, pipeline: Pipeline, workload: Workload, times: list[int]) -> tuple[External, ...]:
