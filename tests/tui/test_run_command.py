@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -11,8 +12,10 @@ import pytest
 
 from subsecond.engine.scenario import scenario_names
 from subsecond.engine.workload.traces import sample_names
+from subsecond.engine.workload.traces.shipped import sample_path
 from subsecond.tui.cli import main
 
+ROOT = Path(__file__).parents[2]
 Command = Callable[..., tuple[int, str, str]]
 
 QUICK = ("--set", "duration_s=30", "--set", "coding.sessions=3", "--set", "voice.sessions=3")
@@ -246,3 +249,16 @@ def test_a_missed_budget_does_not_read_as_the_share_of_late_turns(command: Comma
     code, out, _ = command("run", *QUICK, "--pipelines", "gpu", "--set", "budgets.voice=['voice-target']")
     assert code == 0
     assert "0.0 %, not kept" in out
+
+
+def test_the_documented_scenario_runs_as_written(command: Command, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    scenario = tmp_path / "documented.toml"
+    scenario.write_text(text.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    with gzip.open(tmp_path / "calls.jsonl.gz", "wb") as file:
+        file.write(sample_path("subsecond").read_bytes())
+    out = tmp_path / "out.json"
+    assert command("run", scenario, "--set", "duration_s=90", "--json", out, "-q") == (0, "", "")
+    document = json.loads(out.read_text())
+    assert list(document["pipelines"]) == ["trn-cs3", "gpu", "two-nodes"]
+    assert {"agent-step", "voice-slow-line", "voice-sub-second", "mine"} <= set(document["budgets"])
