@@ -15,9 +15,6 @@ FloatOrFloats = TypeVar("FloatOrFloats", float, NDArray[np.float64])
 
 __all__ = ["Chip", "Stack", "chip", "serving_stack", "stack"]
 
-#: Width of the model that `expert_utilisation` is given for (DeepSeek-V3); smaller experts make smaller products.
-REFERENCE_WIDTH = 7168.0
-
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -26,8 +23,8 @@ class Chip:
     Attributes:
         peak_flops: dense peak by precision ("bf16", "fp8", "fp4"), all present: a missing one is the next wider.
         gemm_utilisation, fp4_utilisation: share of the peak in large dense products, at 8 bits or more and at 4.
-        expert_utilisation: the same for grouped expert products of a model REFERENCE_WIDTH wide.
-        expert_width_exponent: how that grows with the model's width; 0 on chips that are short of computing.
+        expert_utilisation: the same for grouped expert products, padding counted as work.
+        expert_tile_rows: rows by which a grouped product pads each expert's tokens at most; few tokens, less padding.
         attention_utilisation: share of the bf16 peak that prefill attention reaches on long chunks, half of it at
             `attention_half_chunk` tokens.
         scaleup_bytes_s: per device and direction, among `scaleup_domain` devices; scaleout_bytes_s: to the others.
@@ -42,7 +39,7 @@ class Chip:
     gemm_utilisation: float
     fp4_utilisation: float
     expert_utilisation: float
-    expert_width_exponent: float
+    expert_tile_rows: float
     attention_utilisation: float
     attention_half_chunk: float
     bandwidth_efficiency: float
@@ -66,10 +63,9 @@ class Chip:
             precision = "fp8" if self.has_fp4 else "bf16"
         return self.peak_flops[precision]
 
-    def expert_flops_s(self, precision: str, width: float) -> float:
-        """Rate of grouped expert products; smaller in narrow models, and never above the dense ones."""
-        scale: float = (width / REFERENCE_WIDTH) ** self.expert_width_exponent
-        share = min(self.expert_utilisation * scale, self.gemm_utilisation)
+    def expert_flops_s(self, precision: str) -> float:
+        """Rate of grouped expert products; never above the dense ones."""
+        share = min(self.expert_utilisation, self.gemm_utilisation)
         if precision == "fp4" and self.has_fp4:
             share *= self.fp4_utilisation / self.gemm_utilisation
         return self.peak_flops_s(precision) * share
@@ -102,6 +98,8 @@ class Stack:
         handoff_layer_s: the same where it applies; 0 on servers that keep their KV.
         utilisation_factor: over the chip's shares of peak.
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
+        offline_requests: requests of 1,024 tokens in a test that queues all at once; of longer ones fewer, by the cube
+            root of their length. 0: endless.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
         model_draft: the model's own further tokens are used where nothing else is said.
@@ -126,6 +124,7 @@ class Stack:
     max_seqs: int
     memory_share: float
     test_requests: float
+    offline_requests: float
     pad_tokens: int
     pad_step_tokens: int
     is_static: bool
@@ -156,7 +155,7 @@ def chip(entry: Entry) -> Chip:
         gemm_utilisation=gemm,
         fp4_utilisation=entry.number("fp4_utilisation", gemm),
         expert_utilisation=entry.number("expert_utilisation"),
-        expert_width_exponent=entry.number("expert_width_exponent", 0.5),
+        expert_tile_rows=entry.number("expert_tile_rows", 0.0),
         attention_utilisation=entry.number("attention_utilisation"),
         attention_half_chunk=entry.number("attention_half_chunk"),
         bandwidth_efficiency=entry.number("bandwidth_efficiency"),
@@ -197,6 +196,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         max_seqs=round(number("max_seqs")),
         memory_share=number("memory_share"),
         test_requests=max(number("test_requests", 1000.0), 1.0),
+        offline_requests=number("offline_requests", 0.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
         pad_step_tokens=round(number("bucket_step", 2048.0)),
         is_static=number("static_batch", 0.0) > 0,

@@ -34,6 +34,7 @@ __all__ = [
     "includes_prefill",
     "load",
     "model_of",
+    "queued_requests",
 ]
 
 #: Lengths where a row does not say and no data set is named: a short chat turn.
@@ -200,6 +201,17 @@ def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | Non
         pads=chunk > 0.0,
         prefills=row.kind != "disaggregated",
     )
+
+
+def queued_requests(row: Measurement, work: Load, stack: Stack) -> float:
+    """Requests of an offline test: what the row says for the nearest length, else as many as are usual; 0: endless."""
+    longest = max(work.input_tokens, work.output_tokens)
+    if row.kind != "colocated":
+        return 0.0
+    said = [(float(k) * 1024.0, float(n)) for k, n in re.findall(r"\b(\d+)k: (\d+)", row.note) if float(n) > 0]
+    if said and "queued" in row.note:
+        return min(said, key=lambda pair: abs(math.log(pair[0] / longest)))[1]
+    return stack.offline_requests * (1024.0 / longest) ** (1.0 / 3.0)
 
 
 def draft_tokens(row: Measurement) -> int:

@@ -15,7 +15,16 @@ import numpy as np
 
 from subsecond.engine.latency.step import Deployment
 
-__all__ = ["Load", "Steady", "best_rate", "best_split_rate", "closed_loop", "largest_batch", "prefill_alone"]
+__all__ = [
+    "Load",
+    "Steady",
+    "best_rate",
+    "best_split_rate",
+    "closed_loop",
+    "largest_batch",
+    "prefill_alone",
+    "queued_rate",
+]
 
 _ROUNDS = 60
 #: Buckets double up to here.
@@ -110,12 +119,16 @@ def _step(deployment: Deployment, load: Load, batch: float, interference: float)
     return step + pairs * deployment.pair_s(min(chunk, load.new_tokens))
 
 
-def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = None) -> Steady:
+def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = None, *, full: bool = False) -> Steady:
     """The steady state of `concurrency` requests in flight, or of a full server.
 
     A request waits for the iteration in progress, for the prefills of those that arrived with it, then for its own. In
     a test of M requests with N in flight the first N arrive at once, each then waits for N/2 others; later ones come
     one by one: `N/2 * min(1, N/M)` on average. With more requests than places in the batch it waits for a place too.
+
+    Args:
+        concurrency: requests in flight; None: the server is full.
+        full: all requests in flight hold a place in the batch, those that wait for their prefill too.
     """
     places = max(largest_batch(deployment, load), 1e-9)
     requests = places if concurrency is None else float(concurrency)
@@ -133,13 +146,33 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
         tpot = _step(deployment, load, active, others) / load.kept_tokens
         decode = load.output_tokens * tpot
         # A full server always has someone to prefill: all its places decode or wait for their turn in the same steps.
-        share = 1.0 if concurrency is None else decode / (first + decode)
+        share = 1.0 if full or concurrency is None else decode / (first + decode)
         active = 0.5 * (active + max(batch * share, min(1.0, batch)))
     rate = active / tpot
     ttft = first + others * tpot * load.kept_tokens / 2.0
     if requests > batch:
         ttft += (requests - batch) / rate * load.output_tokens
     return Steady(ttft, tpot, rate, active)
+
+
+def queued_rate(deployment: Deployment, load: Load, requests: float) -> float:
+    """Output tokens per second of a full server in a test that queues `requests` equal ones at once and waits for all.
+
+    Equal requests that start together end together: the server works in rounds of as many as it holds, and the last
+    round, which nobody joins, is often far from full. A test smaller than the server is one round. Only decode suffers;
+    prefill takes the same time in any round.
+    """
+    places = largest_batch(deployment, load)
+    batch = min(places, requests)
+    steady = closed_loop(deployment, load, None if batch == places else batch, full=True).rate_tokens_s
+
+    def decode(sequences: float) -> float:
+        return load.output_tokens / load.kept_tokens * _step(deployment, load, sequences, 0.0) if sequences > 0 else 0.0
+
+    prefill = prefill_alone(deployment, load) * requests if load.prefills else 0.0
+    rounds, whole = requests / batch, math.floor(requests / batch)
+    last = requests - whole * batch
+    return steady * (prefill + rounds * decode(batch)) / (prefill + whole * decode(batch) + decode(last))
 
 
 def best_split_rate(deployments: Sequence[Deployment], load: Load, user_tokens_s: float) -> float:

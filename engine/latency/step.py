@@ -120,13 +120,25 @@ class Deployment:
         read = m.always_params * self.weights.dense_bytes / (shards * self.chip.read_bytes_s)
         total = self._mixed(compute, np.full_like(tokens, read))
         if m.experts:
-            width = float(m.hidden)
-            rate = self.chip.expert_flops_s(self.weights.precision, width) * self.stack.utilisation_factor
-            compute = 2.0 * m.active_expert_params * tokens / (n * rate)
+            rate = self.chip.expert_flops_s(self.weights.precision) * self.stack.utilisation_factor
             touched = 1.0 - (1.0 - m.experts_per_token / m.experts) ** tokens
+            compute = 2.0 * self._padded_expert_params(tokens, touched) / (n * rate)
             read_experts = touched * m.routed_params * self.weights.expert_bytes / (n * self.chip.read_bytes_s)
             total = total + self._mixed(compute, read_experts)
         return total
+
+    def _padded_expert_params(self, tokens: Floats, touched: Floats) -> Floats:
+        """Routed weights times rows that they multiply, the rows that fill up tiles included.
+
+        A grouped product pads the `r` rows of each expert touched by `r*t/(r+t)`: by half a large tile (`t`) when
+        there are many, at most as many again when there are few, as kernels then take smaller tiles.
+        """
+        m, tile = self.model, self.chip.expert_tile_rows
+        rows = m.active_expert_params * tokens
+        if tile == 0.0:
+            return rows
+        most = touched * m.routed_params * tile
+        return rows + rows * most / np.maximum(rows + most, 1.0)
 
     def collectives_s(self, tokens: Floats) -> Floats:
         """Exchanges between the devices of the group; none on one device."""

@@ -23,9 +23,10 @@ from subsecond.engine.latency.setups import (
     includes_prefill,
     load,
     model_of,
+    queued_requests,
 )
 from subsecond.engine.latency.speculation import kept_tokens
-from subsecond.engine.latency.steady import best_rate, best_split_rate, closed_loop, prefill_alone
+from subsecond.engine.latency.steady import best_rate, best_split_rate, closed_loop, prefill_alone, queued_rate
 from subsecond.engine.latency.transfer import Fabric, moved_bytes
 from subsecond.engine.latency.wafer import WaferGroup, is_wafer, wafer, wafers_for_weights
 
@@ -118,6 +119,10 @@ def predict(row: Measurement, facts: Catalog) -> float:
         stack = replace(server.stack, handoff_layer_s=server.stack.disaggregated_layer_s)
         alone = stack.request_s + prefill_alone(replace(server, stack=stack), work)
         return (alone + _transfer_s(facts, row, entry)) * 1e3
+    queued = queued_requests(row, work, server.stack)
+    if row.concurrency is None and queued and row.metric in ("output_tok_s_per_device", "total_output_tok_s"):
+        per = server.layout.devices if row.metric == "output_tok_s_per_device" else 1
+        return queued_rate(server, work, queued) / per
     steady = closed_loop(server, work, row.concurrency)
     if row.metric == "ttft_ms":
         return steady.ttft_s * 1e3
