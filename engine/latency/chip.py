@@ -86,12 +86,14 @@ class Stack:
 
     Attributes:
         layer_s, expert_layer_s: time per layer and iteration that no amount of hardware removes (launches,
-            memory-bound small operations), dense and mixture-of-experts layers.
+            memory-bound small operations), dense and mixture-of-experts layers with grouped attention.
+        operation_s: one such operation more; see `Deployment.fixed_s`.
         host_layer_s: host time per layer; an iteration takes at least `layers` times this.
         collective_s, collective_efficiency: fixed time of a collective, share of the link rate it reaches.
         overlap: part of the shorter of reading weights and computing that hides behind the longer.
         sequence_s: per sequence and iteration (sampling, bookkeeping).
         dispatch_efficiency: share of the link rate that expert-parallel exchanges reach.
+        expert_imbalance: tokens of the busiest device over the mean where experts are spread over devices.
         draft_layer_share: time of a layer of a draft model, as a share of layer_s.
         request_s: fixed time of a request outside the chips.
         disaggregated_layer_s: host time per layer of a prefill whose KV goes to another machine.
@@ -100,6 +102,7 @@ class Stack:
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         offline_requests: requests of 1,024 tokens in a test that queues all at once; of longer ones fewer, by the cube
             root of their length. 0: endless.
+        drain_requests: requests of a closed-loop test whose throughput counts the end, when no new ones come; 0: it does not.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
         model_draft: the model's own further tokens are used where nothing else is said.
@@ -109,6 +112,7 @@ class Stack:
     name: str
     layer_s: float
     expert_layer_s: float
+    operation_s: float
     host_layer_s: float
     collective_s: float
     collective_efficiency: float
@@ -118,6 +122,7 @@ class Stack:
     disaggregated_layer_s: float
     handoff_layer_s: float
     dispatch_efficiency: float
+    expert_imbalance: float
     draft_layer_share: float
     utilisation_factor: float
     token_budget: int
@@ -125,6 +130,7 @@ class Stack:
     memory_share: float
     test_requests: float
     offline_requests: float
+    drain_requests: float
     pad_tokens: int
     pad_step_tokens: int
     is_static: bool
@@ -181,6 +187,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         name=entry.name,
         layer_s=layer,
         expert_layer_s=number("expert_layer_us", layer),
+        operation_s=number("operation_us", 0.0),
         host_layer_s=number("host_layer_us", 0.0),
         collective_s=number("collective_us", 0.0),
         collective_efficiency=number("collective_efficiency"),
@@ -190,6 +197,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         disaggregated_layer_s=number("disaggregated_layer_us", 0.0),
         handoff_layer_s=0.0,
         dispatch_efficiency=number("dispatch_efficiency", 0.8),
+        expert_imbalance=number("expert_imbalance", 1.0),
         draft_layer_share=number("draft_layer_share", 0.25),
         utilisation_factor=number("utilisation_factor", 1.0),
         token_budget=round(number("token_budget")),
@@ -197,6 +205,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         memory_share=number("memory_share"),
         test_requests=max(number("test_requests", 1000.0), 1.0),
         offline_requests=number("offline_requests", 0.0),
+        drain_requests=number("drain_requests", 0.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
         pad_step_tokens=round(number("bucket_step", 2048.0)),
         is_static=number("static_batch", 0.0) > 0,

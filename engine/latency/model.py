@@ -86,6 +86,7 @@ class ModelShape:
     moe_layers: int
     experts: int
     experts_per_token: int
+    shared_experts: int
     native: WeightFormat
     native_bytes: float
     draft_params: float
@@ -223,6 +224,7 @@ def model_shape(entry: Entry) -> ModelShape:
         moe_layers=moe_layers if experts else 0,
         experts=experts,
         experts_per_token=per_token,
+        shared_experts=count("experts_shared", 0) if experts else 0,
         native=native,
         native_bytes=entry.number("weights_native", total * native.expert_bytes),
         draft_params=draft,

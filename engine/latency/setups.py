@@ -211,7 +211,7 @@ def queued_requests(row: Measurement, work: Load, stack: Stack) -> float:
     said = [(float(k) * 1024.0, float(n)) for k, n in re.findall(r"\b(\d+)k: (\d+)", row.note) if float(n) > 0]
     if said and "queued" in row.note:
         return min(said, key=lambda pair: abs(math.log(pair[0] / longest)))[1]
-    return stack.offline_requests * (1024.0 / longest) ** (1.0 / 3.0)
+    return stack.offline_requests * math.cbrt(1024.0 / longest)
 
 
 def draft_tokens(row: Measurement) -> int:

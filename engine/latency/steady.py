@@ -125,6 +125,7 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
     A request waits for the iteration in progress, for the prefills of those that arrived with it, then for its own. In
     a test of M requests with N in flight the first N arrive at once, each then waits for N/2 others; later ones come
     one by one: `N/2 * min(1, N/M)` on average. With more requests than places in the batch it waits for a place too.
+    The throughput of a test of M requests counts its end, when the last N run out: `M / (M + N)` of the steady one.
 
     Args:
         concurrency: requests in flight; None: the server is full.
@@ -149,9 +150,11 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
         share = 1.0 if full or concurrency is None else decode / (first + decode)
         active = 0.5 * (active + max(batch * share, min(1.0, batch)))
     rate = active / tpot
+    if deployment.stack.drain_requests and requests > 1.0:
+        rate /= 1.0 + requests / deployment.stack.drain_requests
     ttft = first + others * tpot * load.kept_tokens / 2.0
     if requests > batch:
-        ttft += (requests - batch) / rate * load.output_tokens
+        ttft += (requests - batch) / (active / tpot) * load.output_tokens
     return Steady(ttft, tpot, rate, active)
 
 

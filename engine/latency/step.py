@@ -32,6 +32,10 @@ Floats = NDArray[np.float64]
 FloatOrFloats = TypeVar("FloatOrFloats", float, Floats)
 #: Chunks that one prefill is reckoned in at most; a prompt of more is cut coarser.
 _MOST_CHUNKS = 1 << 16
+#: Further small operations of a layer, counted in the public implementations of DeepSeek-V3 and Qwen3-Next.
+_LATENT_OPERATIONS = 8
+_RECURRENT_OPERATIONS = 6
+_SHARED_OPERATIONS = 4
 #: Activations are exchanged in 16 bits; expert parallelism sends them out in 8 and takes them back in 16.
 _ACTIVATION_BYTES = 2.0
 _DISPATCH_BYTES = 3.0
@@ -104,8 +108,16 @@ class Deployment:
 
     @cached_property
     def fixed_s(self) -> float:
+        """What an iteration takes at least: launches and small memory-bound operations, layer by layer.
+
+        Latent attention compresses, expands and absorbs; a recurrent layer convolves, gates and normalises; a shared
+        expert is a small feed-forward layer of its own. Each is so many further operations.
+        """
         m, s = self.model, self.stack
-        return (m.layers - m.moe_layers) * s.layer_s + m.moe_layers * s.expert_layer_s
+        further = m.layers * _LATENT_OPERATIONS if m.latent_attention else m.recurrent_layers * _RECURRENT_OPERATIONS
+        further += m.moe_layers * _SHARED_OPERATIONS if m.shared_experts else 0
+        layers = (m.layers - m.moe_layers) * s.layer_s + m.moe_layers * s.expert_layer_s
+        return layers + further * s.operation_s
 
     def _mixed(self, one: Floats, other: Floats) -> Floats:
         """Two things that overlap in part."""
@@ -122,7 +134,8 @@ class Deployment:
         if m.experts:
             rate = self.chip.expert_flops_s(self.weights.precision) * self.stack.utilisation_factor
             touched = 1.0 - (1.0 - m.experts_per_token / m.experts) ** tokens
-            compute = 2.0 * self._padded_expert_params(tokens, touched) / (n * rate)
+            busiest = self.stack.expert_imbalance if self.layout.data_parallel_attention else 1.0
+            compute = 2.0 * busiest * self._padded_expert_params(tokens, touched) / (n * rate)
             read_experts = touched * m.routed_params * self.weights.expert_bytes / (n * self.chip.read_bytes_s)
             total = total + self._mixed(compute, read_experts)
         return total
