@@ -6,6 +6,7 @@ that knows both forms.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,8 +37,14 @@ class Form(Protocol):
     def put(self, name: str, value: int) -> None:
         """Set a field of the `Global` record."""
 
+    def get_session(self, session: int, name: str) -> int:
+        """A field of a session."""
+
     def put_session(self, session: int, name: str, value: int) -> None:
         """Set a field of a session."""
+
+    def sessions(self, names: Sequence[str]) -> list[Int64]:
+        """Copies of fields of all sessions, [num_sessions] each."""
 
     def set_column(self, name: str, values: Int64) -> None:
         """Replace an integer column."""
@@ -82,8 +89,14 @@ class ArrayForm:
     def put(self, name: str, value: int) -> None:
         self._state[name] = value
 
+    def get_session(self, session: int, name: str) -> int:
+        return int(self._arrays["sessions"][name][session])
+
     def put_session(self, session: int, name: str, value: int) -> None:
         self._arrays["sessions"][name][session] = value
+
+    def sessions(self, names: Sequence[str]) -> list[Int64]:
+        return [self._arrays["sessions"][name].astype(np.int64) for name in names]
 
     def set_column(self, name: str, values: Int64) -> None:
         self._keep(name, values)
@@ -131,8 +144,15 @@ class ObjectForm:
     def put(self, name: str, value: int) -> None:
         setattr(self._state, name, value)
 
+    def get_session(self, session: int, name: str) -> int:
+        return int(getattr(self._state.sessions[session], name))
+
     def put_session(self, session: int, name: str, value: int) -> None:
         setattr(self._state.sessions[session], name, value)
+
+    def sessions(self, names: Sequence[str]) -> list[Int64]:
+        sessions = self._state.sessions
+        return [np.array([getattr(session, name) for session in sessions], np.int64) for name in names]
 
     def set_column(self, name: str, values: Int64) -> None:
         setattr(self._state, name, values.data)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "NOT_SCHEDULED",
     "Fault",
     "FaultKind",
     "Link",
@@ -31,6 +32,8 @@ Int32 = NDArray[np.int32]
 
 #: Largest horizon and largest product that the core's int64 arithmetic is checked for.
 MAX_PS = 1 << 60
+#: Start of a root session that waits for `Engine.start_session`.
+NOT_SCHEDULED = MAX_PS
 
 #: What the packed columns of results hold: a request's attempts, its tokens in all, and its output tokens.
 MAX_ATTEMPTS = 100
@@ -272,7 +275,8 @@ class Workload:
     Sessions are sorted: roots first by start (ties by position), and requests lie session by session.
 
     Session columns [num_sessions]:
-        session_start_ps: when a root session's first request is sent; for a child session unused (0).
+        session_start_ps: when a root session's first request is sent, `NOT_SCHEDULED` if only `Engine.start_session`
+            says when; for a child session unused (0).
         session_first_request: [num_sessions + 1] offsets into the request columns; no session is empty.
         session_parent_request: -1 for a root; for a child (sub-agent) the request after which it starts. Children of
             one session are sorted by parent request, and stand together.

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import ArrayForm, Form, ObjectForm
-from .config import MAX_PS, Fault, FaultKind, Pipeline, Pool, StepCost, Workload
+from .config import MAX_PS, NOT_SCHEDULED, Fault, FaultKind, Pipeline, Pool, StepCost, Workload
 from .execution import load_kernel, plan_execution
 from .kernel import codes, state
 from .layout import cost_table, fault_table, lay_out, server_names
-from .results import Results, ServerCounters, ServerLoad, results_of
+from .results import Results, ServerCounters, ServerLoad, SessionColumns, results_of
 from .tokens import token_times
 
 __all__ = ["Engine", "simulate"]
@@ -21,6 +21,7 @@ __all__ = ["Engine", "simulate"]
 #: of the interpreter.
 _SLICE = {True: 1 << 18, False: 1 << 15}
 
+Int64 = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 
@@ -78,9 +79,8 @@ class Engine:
         self._form.put("log_limit", int(keep_journal))
         for i, fault in enumerate(faults):
             self._push(fault.at_ps, codes.FAULT, i)
-        first_arrival = int(memory.starts[0]) + pipeline.network_ps
-        self._form.put_session(0, "arrive_at", first_arrival)
-        self._push(first_arrival, codes.ARRIVE, 0)
+        if memory.starts[0] < NOT_SCHEDULED:
+            self._send(0, int(memory.starts[0]))
 
     @property
     def now_ps(self) -> int:
@@ -123,6 +123,56 @@ class Engine:
         self._form.make_room(self._margin, self._journal_margin)
         self._kernel.push(self._form.handle(), at_ps, kind, ident)
 
+    def _send(self, session: int, at_ps: int) -> None:
+        """Let the session's next request be sent at a time."""
+        arrival = at_ps + self.pipeline.network_ps
+        self._push(arrival, codes.ARRIVE, session)
+        self._form.put_session(session, "arrive_at", arrival)
+
+    @property
+    def next_event_ps(self) -> int | None:
+        """Time of the next event; None if there is none left. A server that is to begin does so at `now_ps`."""
+        if self._form.get("dirty") >= 0:
+            return self.now_ps
+        at = int(self._kernel.next_at(self._form.handle()))
+        return None if at == codes.NEVER else at
+
+    def start_session(self, session: int, at_ps: int) -> None:
+        """Let a root session that is not scheduled send its first request at `at_ps` (client time).
+
+        Raises:
+            ValueError: the time has passed, or the session is no such one, or has been started.
+        """
+        work = self.workload
+        if not 0 <= session < work.num_sessions or work.session_start_ps[session] != NOT_SCHEDULED:
+            raise ValueError(f"session {session} is not one that waits for its start")
+        begun = self._form.get_session(session, "request") > work.session_first_request[session]
+        if begun or self._form.get_session(session, "active") or self._form.get_session(session, "arrive_at") >= 0:
+            raise ValueError(f"session {session} has been started")
+        self._send(session, at_ps)
+
+    def retire(self, session: int) -> None:
+        """Let a session end with its present request, or at once if it is between two; its sub-agents go on.
+
+        Raises:
+            ValueError: there is no such session.
+        """
+        if not 0 <= session < self.workload.num_sessions:
+            raise ValueError(f"session must be in 0..{self.workload.num_sessions - 1}, got {session}")
+        form = self._form
+        form.put_session(
+            session, "request_end", form.get_session(session, "request") + form.get_session(session, "active")
+        )
+        form.put_session(session, "arrive_at", -1)
+        form.put_session(session, "put_off", 0)
+
+    def sessions(self) -> SessionColumns:
+        """Where each session is at the time reached."""
+        request, end, active, stage, mark, arrive_at = self._form.sessions(
+            ("request", "request_end", "active", "stage", "mark", "arrive_at")
+        )
+        return SessionColumns(request, end, active == 1, stage, mark, arrive_at)
+
     def cancel(self, session: int, at_ps: int) -> None:
         """The user of `session` hangs up: its present request, if it has one at `at_ps` (server time), ends there.
 
@@ -164,11 +214,15 @@ class Engine:
         self._faults.append((at_ps, kind, target, value))
         self._form.set_column("faults", fault_table(self._faults))
 
-    def results(self) -> Results:
-        """Results up to the time reached; the engine may run on, and does not change them."""
+    def results(self, requests: Int64 | None = None) -> Results:
+        """Results up to the time reached; the engine may run on, and does not change them.
+
+        Args:
+            requests: only these, in their order; None: all.
+        """
         rows = self._rows.reshape(-1, self._columns)
-        if self._num_ended() < len(rows):
-            rows = rows.copy()
+        if requests is not None or self._num_ended() < len(rows):
+            rows = rows.copy() if requests is None else rows[requests]
             if self.pipeline.decode is not None:
                 foreseen = rows[:, codes.FIRST] > max(self._reached_ps, self.now_ps)
                 rows[foreseen, codes.FIRST] = -1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Link, Pipeline, Pool, StepCost, Workload
+from .config import NOT_SCHEDULED, Link, Pipeline, Pool, StepCost, Workload
 from .kernel import codes, state
 
 __all__ = ["Memory", "cost_table", "fault_table", "lay_out", "server_names"]
@@ -73,7 +73,8 @@ def lay_out(pipeline: Pipeline, workload: Workload, seed: int, *, can_fail: bool
     g = np.zeros(1, state.dtype_of(state.Global))
     _fill_global(g, pipeline.link, pipeline)
     g["num_sessions"] = num_sessions
-    g["num_roots"] = int((workload.session_parent_request < 0).sum())
+    roots = workload.session_parent_request < 0
+    g["num_roots"] = int((workload.session_start_ps[roots] < NOT_SCHEDULED).sum())
     g["num_servers"] = num_servers
     g["num_groups"] = len(workload.group_tokens)
     g["sides"] = sides

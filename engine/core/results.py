@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .kernel import codes
 
-__all__ = ["STAGES", "Results", "ServerCounters", "ServerLoad"]
+__all__ = ["STAGES", "Results", "ServerCounters", "ServerLoad", "SessionColumns", "open_stage"]
 
 Int64 = NDArray[np.int64]
 
@@ -41,6 +41,7 @@ _COLUMN = {
     "lost": codes.LOST,
     "retry": codes.RETRY,
 }
+_NAME = {code: name for name, code in _COLUMN.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,32 @@ class ServerCounters:
     peak_used_units: int
     peak_seqs: int
     transferred_units: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionColumns:
+    """Where sessions are at a moment, [num_sessions] each.
+
+    Attributes:
+        request: index of the present request, or of the next one.
+        request_end: the session ends before this request.
+        is_active: the present request has been sent and has not ended.
+        stage: code of its open stage; `open_stage` names it.
+        mark_ps: when that stage began.
+        arrive_ps: when the next request reaches the router; -1: not known yet, or none.
+    """
+
+    request: Int64
+    request_end: Int64
+    is_active: NDArray[np.bool_]
+    stage: Int64
+    mark_ps: Int64
+    arrive_ps: Int64
+
+
+def open_stage(code: int) -> str:
+    """Name of a stage by its code in `SessionColumns.stage`."""
+    return _NAME[code]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ from .router import admit, arrive, draw, enqueue, enqueue_decode
 from .segment import cut, wake
 from .state import Global
 
-__all__ = ["advance", "push"]
+__all__ = ["advance", "next_at", "push"]
 
 IDENT = (1 << KIND_SHIFT) - 1
 
@@ -155,6 +155,12 @@ def begin_dirty(
 def push(address: int | Global, at: int, kind: int, ident: int) -> None:
     """Put an event into the heap from outside; there is room for it."""
     push_event(state_at(address), at, kind, ident)
+
+
+@entry_point
+def next_at(address: int | Global) -> int:
+    """Time of the first event, NEVER if there is none."""
+    return event_at(state_at(address))
 
 
 @entry_point

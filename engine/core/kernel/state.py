@@ -251,7 +251,7 @@ class Global:
     log_size: I8
     log_limit: I8  # 0: no log is kept
     last_root: I8  # the root session whose start is in the heap; its start brings the next one
-    num_roots: I8
+    num_roots: I8  # those that have a start
     dirty: I8  # first of the servers that begin next, -1 for none
     dirty_now: I8  # first of those that have yet to begin of the ones that are beginning
     begun_at: I8  # when servers began last, -1 for never
