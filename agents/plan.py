@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from subsecond.engine.budgets import budgets_of
@@ -45,7 +46,8 @@ def plan_run(
         for key, value in (("base", base), ("model", model)):
             if value is not None and not isinstance(value, str):
                 raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a name")
-        pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
+        with _within(scenario.where):
+            pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
     if traces:
         workload = read_traces(
             traces,
@@ -63,8 +65,21 @@ def plan_run(
         workload=workload,
         pipelines=pipelines,
         faults=faults_of(scenario.faults, {n: p.core for n, p in pipelines.items()}, scenario.where),
-        budgets=budgets_of(scenario.budgets, workload.kinds, facts, scenario.where),
+        budgets=budgets_of(
+            scenario.budgets, workload.kinds, facts, scenario.where, is_recorded=bool(traces or scenario.traces)
+        ),
     )
+
+
+@contextmanager
+def _within(where: str) -> Iterator[None]:
+    """What is wrong in here was written in a scenario: its file stands first in the message."""
+    try:
+        yield
+    except InputError as error:
+        if error.where == where:
+            raise
+        raise InputError(f"{where}: {error.where}", error.field, error.value, error.expected) from None
 
 
 def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
@@ -73,17 +88,18 @@ def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
 
 
 def _workload(scenario: Scenario, facts: Catalog, max_context: int) -> Workload:
-    parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
-    for table in scenario.traces:
-        parts.append(
-            read_traces(
-                [Path(file) if file.startswith(SAMPLE_PREFIX) else scenario.folder / file for file in table.files],
-                trace_format=table.format,
-                time_scale=table.time_scale,
-                sample=table.sample,
-                seed=scenario.seed,
+    with _within(scenario.where):
+        parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
+        for table in scenario.traces:
+            parts.append(
+                read_traces(
+                    [Path(file) if file.startswith(SAMPLE_PREFIX) else scenario.folder / file for file in table.files],
+                    trace_format=table.format,
+                    time_scale=table.time_scale,
+                    sample=table.sample,
+                    seed=scenario.seed,
+                )
             )
-        )
     return merge(parts) if len(parts) > 1 else parts[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +64,23 @@ class Budget:
 
 
 def budgets_of(
-    named: Mapping[str, Sequence[str] | BudgetTable], kinds: Sequence[str], catalog: Catalog, where: str
+    named: Mapping[str, Sequence[str] | BudgetTable],
+    kinds: Sequence[str],
+    catalog: Catalog,
+    where: str,
+    *,
+    is_recorded: bool = False,
 ) -> tuple[Budget, ...]:
     """The budgets of a scenario for the agent kinds of its workload, in the order of the kinds.
+
+    Args:
+        is_recorded: the workload holds traces; which kinds those have, and which a sample has left, only a run shows.
 
     Raises:
         InputError: no such kind or budget, or a budget that a simulated turn cannot be held against.
     """
+    if not is_recorded:
+        _check_kinds(named, kinds, where)
     budgets: list[Budget] = []
     for kind in kinds:
         names = named.get(kind)
@@ -81,7 +91,28 @@ def budgets_of(
             names = _DEFAULTS.get(kind, _DEFAULTS[""])
         budgets += [catalog_budget(name, kind, catalog, f"{where}: budgets.{kind}") for name in names or ()]
         budgets += own
-    return tuple(budgets)
+    return _named_once(budgets, where)
+
+
+def _named_once(budgets: Sequence[Budget], where: str) -> tuple[Budget, ...]:
+    """Results are found by a budget's name: one that several kinds share is told apart by the kind."""
+    seen: set[tuple[str, str]] = set()
+    for budget in budgets:
+        if (budget.agents, budget.name) in seen:
+            raise InputError(where, f"budgets.{budget.agents}", budget.name, "each budget of a kind once")
+        seen.add((budget.agents, budget.name))
+    kinds = {budget.name: {b.agents for b in budgets if b.name == budget.name} for budget in budgets}
+    return tuple(b if len(kinds[b.name]) == 1 else replace(b, name=f"{b.name}:{b.agents}") for b in budgets)
+
+
+def _check_kinds(named: Mapping[str, Sequence[str] | BudgetTable], kinds: Sequence[str], where: str) -> None:
+    """A slip in the name of an agent kind must not lose a budget."""
+    for name, table in named.items():
+        own = isinstance(table, BudgetTable)
+        kind = table.agents if isinstance(table, BudgetTable) else name
+        if kind not in kinds:
+            expected = f"a kind of agents of this workload: {', '.join(kinds)}"
+            raise InputError(where, f"budgets.{name}.agents" if own else f"budgets.{name}", kind, expected)
 
 
 def catalog_budget(name: str, kind: str, catalog: Catalog, where: str) -> Budget:

@@ -189,12 +189,12 @@ def _faults(run: Run) -> Weighted:
     """For each lane with faults: turns that were under way while something was broken, and what became of them."""
     for name, lane in run.lanes.items():
         turns = lane.turns
-        if not lane.faults or lane.faults[0].at_ps >= turns.stop_ps:
+        if not lane.faults or lane.faults[0].at_ps > turns.stop_ps:
             continue
         begin, end = lane.faults[0].at_ps, min(_mended_ps(lane.faults, turns.stop_ps), turns.stop_ps)
         is_open = turns.state == TurnState.PENDING
-        until = np.where(is_open, turns.stop_ps, turns.start_ps + turns.latency_ps)
-        inside = (turns.start_ps >= 0) & (turns.start_ps < end) & (until > begin)
+        until = np.where(is_open, np.iinfo(np.int64).max, turns.start_ps + turns.latency_ps)
+        inside = (turns.start_ps >= 0) & (turns.start_ps <= end) & (until > begin)
         hit = int(np.count_nonzero(inside))
         stuck = int(np.count_nonzero(inside & is_open))
         failed = int(np.count_nonzero(turns.state == TurnState.FAILED))

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from subsecond.engine.budgets import Budget
@@ -94,6 +94,8 @@ def run_plan(plan: Plan, *, compiled: bool | None = None, progress: Progress | N
                 raise
     else:
         lanes = {name: run_lane(name) for name in plan.pipelines}
+    if plan.scenario.duration_s is None:
+        lanes = _with_late_end(plan, lanes)
     paired = [duel((a, b), lanes[a].turns, lanes[b].turns) for a, b in combinations(lanes, 2)]
     return Run(plan, lanes, tuple(paired), _digest(lanes))
 
@@ -106,6 +108,23 @@ def _run_lane(plan: Plan, name: str, compiled: bool, tell: Callable[[int, int], 
     )
     turns = turns_of(plan.workload, results, stop)
     return Lane(built, tuple(faults), results, turns, groups_of(turns, plan.budgets))
+
+
+def _with_late_end(plan: Plan, lanes: dict[str, Lane]) -> dict[str, Lane]:
+    """Lanes on which turns wait for ever (nothing mends what they wait for) end no sooner than the others.
+
+    Otherwise those turns would hardly have waited, and the little that was done in time would count as a high rate.
+    """
+    ends = [lane.turns.stop_ps for lane in lanes.values()]
+
+    def late(lane: Lane) -> Lane:
+        if not lane.whole.unfinished:
+            return lane
+        last = (int(lane.results.arrival_ps.max()), *(fault.at_ps for fault in lane.faults))
+        turns = replace(lane.turns, stop_ps=max(*ends, *last))
+        return replace(lane, turns=turns, groups=groups_of(turns, plan.budgets))
+
+    return {name: late(lane) for name, lane in lanes.items()}
 
 
 def _digest(lanes: dict[str, Lane]) -> str:

@@ -237,30 +237,64 @@ def parse_scenario(tables: dict[str, Any], path: Path) -> Scenario:
     )
 
 
-def _explained(error: msgspec.ValidationError, tables: object, where: str) -> InputError:
+#: Tables whose keys are the user's names, and what each of them holds.
+_NAMED: dict[str, Any] = {"pipelines": dict[str, Any], "budgets": list[str] | BudgetTable}
+#: msgspec's words for types, for people.
+_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "object": "a table", "array": "a list"}
+
+
+def _explained(error: msgspec.ValidationError, tables: Mapping[str, Any], where: str) -> InputError:
     """msgspec says `Expected ..., got ... - at `$.agents[0].sessions``: turn the path into key and value."""
     message, _, place = str(error).partition(" - at `$")
     field = place.strip("`").lstrip(".").replace("[...]", ".*").replace("[", ".").replace("]", "")
+    table, _, below = field.partition(".")
+    if below.startswith("*") and table in _NAMED:
+        field = ".".join([table, _wrong_name(tables[table], _NAMED[table]), *below.split(".")[1:]])
     value: object = tables
-    for part in [p for p in field.split(".") if p]:
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            value = "..."
-            break
-    if "unknown field" in message:
+    for part in _parts(field, tables):
+        value = value[int(part) if isinstance(value, list) else part]  # type: ignore[index]  # `_parts` has been there
+    if "unknown field" in message or "missing required field" in message:
         name = message.rpartition("`")[0].rpartition("`")[2]
-        known = _File
-        table = field.split(".")[0]
+        key = f"{field}.{name}".lstrip(".")
+        if "missing" in message:
+            return InputError(where, key, "nothing", "a value: it is required")
         fields = {"agents": AgentsTable, "traces": TraceTable, "faults": FaultTable, "budgets": BudgetTable}
-        struct = fields.get(table, known)
-        return InputError(where, f"{field}.{name}".lstrip("."), name, "one of " + ", ".join(struct.__struct_fields__))
-    if "missing required field" in message:
-        name = message.rpartition("`")[0].rpartition("`")[2]
-        return InputError(where, f"{field}.{name}".lstrip("."), "nothing", "a value: it is required")
-    return InputError(where, field, value, message.replace("`", "").removeprefix("Expected ").partition(", got")[0])
+        struct = fields.get(table, _File)
+        return InputError(where, key, name, "one of " + ", ".join(struct.__struct_fields__))
+    expected = message.replace("`", "").removeprefix("Expected ").partition(", got")[0].split(" | ")
+    words = [_WORDS.get(word, word) for word in expected if word != "null"]
+    return InputError(where, field, value, " or ".join(words))
+
+
+def _wrong_name(table: Mapping[str, Any], kind: Any) -> str:
+    """The first key whose value is not of a kind."""
+    for name, value in table.items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            return name
+    return "*"
+
+
+def _parts(field: str, tables: object) -> list[str]:
+    """A dotted path as keys that lead somewhere; names of pipelines and budgets may hold dots themselves."""
+    parts: list[str] = []
+    words = [word for word in field.split(".") if word]
+    while words:
+        for end in range(1, len(words) + 1):
+            key = ".".join(words[:end])
+            if isinstance(tables, Mapping) and key in tables:
+                tables = tables[key]
+            elif isinstance(tables, list) and key.isdigit() and int(key) < len(tables):
+                tables = tables[int(key)]
+            else:
+                continue
+            parts.append(key)
+            words = words[end:]
+            break
+        else:
+            break
+    return parts
 
 
 def _check(file: _File, where: str) -> None:

@@ -148,3 +148,29 @@ def test_the_documented_kinds_are_all() -> None:
 
     assert faults.__doc__
     assert [kind for kind in FAULT_KINDS if f"`{kind}`" not in faults.__doc__] == []
+
+
+@pytest.mark.parametrize(
+    ("named", "field"),
+    [
+        ({"codng": ["agent-step"]}, "budgets.codng"),
+        ({"mine": BudgetTable("codng", turn_ms=5)}, "budgets.mine.agents"),
+        ({"coding": ["agent-step", "agent-step"]}, "budgets.coding"),
+        ({"coding": ["agent-step"], "agent-step": BudgetTable("coding", turn_ms=5)}, "budgets.coding"),
+    ],
+)
+def test_a_budget_that_would_be_lost_is_refused(named: dict[str, list[str] | BudgetTable], field: str) -> None:
+    with pytest.raises(InputError) as caught:
+        budgets_of(named, ["coding", "voice"], catalog(), "test")
+    assert caught.value.field == field
+
+
+def test_budgets_may_be_for_kinds_that_a_trace_does_not_have() -> None:
+    found = budgets_of({"voice": ["agent-step"]}, ["request"], catalog(), "test", is_recorded=True)
+    assert {budget.agents for budget in found} == {"request"}
+
+
+def test_a_budget_that_two_kinds_share_has_two_names() -> None:
+    named = {"coding": ["agent-step"], "voice": ["agent-step", "voice-natural"]}
+    found = budgets_of(named, ["coding", "voice"], catalog(), "test")
+    assert [budget.name for budget in found] == ["agent-step:coding", "agent-step:voice", "voice-natural"]

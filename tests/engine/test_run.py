@@ -17,6 +17,7 @@ from subsecond.engine.findings import findings_of
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.run import Plan, Run, run_plan
 from subsecond.engine.scenario import parse_scenario
+from subsecond.engine.turns import TurnState
 
 BUDGETS = (
     Budget("own", "coding", 12 * MS, None, None, 95.0, "test"),
@@ -161,3 +162,14 @@ def test_an_interrupt_reaches_the_caller() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_plan(plan(), compiled=False, progress=interrupt)
+
+
+def test_turns_that_wait_for_ever_count_as_missed_and_not_as_a_short_run() -> None:
+    faults = {"split": [Fault(5 * MS, FaultKind.SERVER_DOWN, 2)]}
+    lanes = run(faults=faults).lanes
+    stuck, well = lanes["split"], lanes["gpu"]
+    assert stuck.whole.unfinished > 0
+    assert stuck.turns.stop_ps >= well.turns.stop_ps
+    assert stuck.whole.goodput_per_s < well.whole.goodput_per_s
+    waited = stuck.turns.stop_ps - stuck.turns.start_ps[stuck.turns.state == TurnState.PENDING]
+    assert (waited >= 0).all()

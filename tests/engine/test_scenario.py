@@ -111,3 +111,25 @@ def test_a_setting_that_leads_nowhere_is_refused(setting: str) -> None:
 def test_whatever_stands_in_a_file_is_accepted_or_refused_in_words(found: dict[str, Any]) -> None:
     with contextlib.suppress(InputError):  # any other error fails
         parse_scenario(tables(**found), PLACE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": True}, "small.toml: seed: got 'True', expected a whole number"),
+        ({"turns": "all"}, "small.toml: turns: got 'all', expected a whole number"),
+        ({"agents": 3}, "small.toml: agents: got '3', expected a list"),
+        ({"pipelines": {"gpu": {}, "v1.2": 3}}, "small.toml: pipelines.v1.2: got '3', expected a table"),
+        ({"budgets": {"coding": ["a"], "x": 3}}, "small.toml: budgets.x: got '3', expected a table or a list"),
+        (
+            {"budgets": {"coding": ["a"], "x": {"agents": "coding", "turn_ms": "9"}}},
+            "small.toml: budgets.x.turn_ms: got '9', expected a number",
+        ),
+        ({"budgets": {"x": {"turn_ms": 9}}}, "small.toml: budgets.x.agents: got 'nothing', expected a value"),
+    ],
+)
+def test_messages_name_key_and_value_in_plain_words(changes: dict[str, object], message: str) -> None:
+    tables = {"pipelines": {"gpu": {}}, "agents": [{"kind": "coding", "sessions": 1}], **changes}
+    with pytest.raises(InputError) as caught:
+        parse_scenario(tables, Path("small.toml"))
+    assert str(caught.value).startswith(message)

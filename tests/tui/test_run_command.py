@@ -262,3 +262,25 @@ def test_the_documented_scenario_runs_as_written(command: Command, tmp_path: Pat
     document = json.loads(out.read_text())
     assert list(document["pipelines"]) == ["trn-cs3", "gpu", "two-nodes"]
     assert {"agent-step", "voice-slow-line", "voice-sub-second", "mine"} <= set(document["budgets"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[pipelines.gpu]\nreplicas = 0",
+        '[pipelines.gpu]\nbase = "warp"',
+        "[[agents]]\nkind = 'voice'\nsessions = 0",
+        "[[agents]]\nkind = 'voice'\nsessions = 1\nprofile = 'loud'",
+        "[[agents]]\nkind = 'voice'\nsessions = 1\nparameters = { nothing = 1 }",
+        "[[traces]]\nfiles = ['sample:weka']\nsample = 0",
+    ],
+)
+def test_a_mistake_in_a_file_names_the_file(command: Command, tmp_path: Path, line: str) -> None:
+    scenario = tmp_path / "mine.toml"
+    rest = "" if "[pipelines.gpu]" in line else "[pipelines.gpu]\n"
+    agents = "" if "[[" in line else "[[agents]]\nkind = 'coding'\nsessions = 1\n"
+    scenario.write_text(f"{rest}{line}\n{agents}")
+    code, _, err = command("run", scenario)
+    assert code == 2
+    assert err.startswith(f"subsecond: {scenario}: ")
+    assert err.count("\n") == 1
