@@ -1,0 +1,307 @@
+"""What the engine tells the world, and what the world may ask of it: typed messages, one JSON object each.
+
+Observers get `Hello`, then messages as things happen; they may send commands. Times are virtual picoseconds unless the
+name says otherwise. `docs/feed.md` describes the protocol.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "VERSION",
+    "BudgetInfo",
+    "Clock",
+    "Command",
+    "FaultNote",
+    "Gauges",
+    "Hello",
+    "InjectFault",
+    "KeepRecording",
+    "LaneInfo",
+    "Load",
+    "Message",
+    "Notice",
+    "OpenTurn",
+    "ParameterInfo",
+    "Pause",
+    "Resume",
+    "ServerGauge",
+    "ServerInfo",
+    "SetKnob",
+    "SetLoad",
+    "SetSpeed",
+    "Step",
+    "TurnEnd",
+    "decode_command",
+    "decode_message",
+    "encode",
+]
+
+#: Goes up when a message changes its meaning; keys may be added without that.
+VERSION = 1
+
+
+class ParameterInfo(msgspec.Struct, frozen=True, array_like=True):
+    """A visible parameter of a pipeline; `value` as people read it."""
+
+    key: str
+    value: str
+    unit: str
+    provenance: str
+    source: str
+
+
+class ServerInfo(msgspec.Struct, frozen=True, array_like=True):
+    """A server of a lane; `role` is prefill, decode, gpu or fallback."""
+
+    name: str
+    role: str
+    capacity_tokens: int
+    max_seqs: int
+
+
+class LaneInfo(msgspec.Struct, frozen=True):
+    """One pipeline of the race. `status`: shipping, announced or cancelled."""
+
+    name: str
+    label: str
+    model: str
+    status: str
+    servers: tuple[ServerInfo, ...]
+    parameters: tuple[ParameterInfo, ...]
+
+
+class BudgetInfo(msgspec.Struct, frozen=True):
+    """Limits on the turns of one agent kind; None: no such limit."""
+
+    name: str
+    agents: str
+    turn_ps: int | None
+    ttft_ps: int | None
+    tpot_ps: int | None
+    percentile: float
+    source: str
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """First message: what the run is made of. Other messages name lanes, agent kinds, stages and budgets by place.
+
+    Attributes:
+        run: id of the run.
+        stages: names, in the order in which a turn passes them.
+        recording: path of the recording on the service's machine.
+    """
+
+    version: int
+    run: str
+    scenario: str
+    title: str
+    seed: int
+    agents: tuple[str, ...]
+    stages: tuple[str, ...]
+    lanes: tuple[LaneInfo, ...]
+    budgets: tuple[BudgetInfo, ...]
+    duration_ps: int | None
+    recording: str
+
+
+class TurnEnd(msgspec.Struct, frozen=True, tag="turn"):
+    """A turn has ended.
+
+    Attributes:
+        turn: the same number on every lane.
+        index: which turn of its session it is, from 0.
+        state: `turns.TurnState`.
+        ttft_ps: of its last request; -1: no token.
+        stages_ps: by place in `Hello.stages`; their sum is `latency_ps` for an answered turn.
+        met: by place in `Hello.budgets`: 1 met, 0 missed, -1 not meant for this agent kind.
+        hit_tokens: of the prompts, found in a prefix cache.
+        attempts: how often work of it was lost or refused.
+    """
+
+    lane: int
+    turn: int
+    session: int
+    index: int
+    agent: int
+    state: int
+    start_ps: int
+    latency_ps: int
+    ttft_ps: int
+    tpot_ps: int
+    stages_ps: tuple[int, ...]
+    met: tuple[int, ...]
+    requests: int
+    prompt_tokens: int
+    hit_tokens: int
+    output_tokens: int
+    attempts: int
+
+    @property
+    def end_ps(self) -> int:
+        """When it ended for the user."""
+        return self.start_ps + self.latency_ps
+
+
+class OpenTurn(msgspec.Struct, frozen=True, array_like=True):
+    """A turn under way: its open stage, and since when; `stages_ps` are those of its closed stages so far."""
+
+    turn: int
+    session: int
+    index: int
+    agent: int
+    start_ps: int
+    stage: int
+    since_ps: int
+    stages_ps: tuple[int, ...]
+
+
+class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
+    """A server at a moment. `busy_ps`, `preemptions`, `evictions` count from the start of the run."""
+
+    up: bool
+    queued: int
+    batch: int
+    used_tokens: int
+    retained_tokens: int
+    busy_ps: int
+    preemptions: int
+    evictions: int
+
+
+class Gauges(msgspec.Struct, frozen=True, tag="gauges"):
+    """A lane at a moment: how many turns are open, those open longest, its servers, the share of its links in use.
+
+    `faults`: faults in effect, in words.
+    """
+
+    at_ps: int
+    lane: int
+    open_turns: int
+    oldest: tuple[OpenTurn, ...]
+    servers: tuple[ServerGauge, ...]
+    flows: int
+    faults: tuple[str, ...]
+
+
+class Clock(msgspec.Struct, frozen=True, tag="clock"):
+    """Virtual time and how well the service keeps it; `late_*_ms`: how late core events were handled, wall time."""
+
+    at_ps: int
+    wall_s: float
+    speed: float
+    paused: bool
+    late_p50_ms: float
+    late_p99_ms: float
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Sessions at work by agent kind, and how many are wanted."""
+
+    at_ps: int
+    sessions: tuple[int, ...]
+    wanted: tuple[int, ...]
+
+
+class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
+    """A fault has been set; `until_ps`: None if it lasts."""
+
+    at_ps: int
+    lane: int
+    kind: str
+    target: int
+    value: float | None
+    until_ps: int | None
+
+
+class Notice(msgspec.Struct, frozen=True, tag="notice"):
+    """Something that a person should read; `level` is info, warning or error; `dropped`: gauges that were left out."""
+
+    level: str
+    text: str
+    dropped: int = 0
+
+
+class SetSpeed(msgspec.Struct, frozen=True, tag="speed"):
+    """Virtual seconds per second, 0.1 to 100."""
+
+    speed: float
+
+
+class Pause(msgspec.Struct, frozen=True, tag="pause"):
+    """Let virtual time stand still."""
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    """Let it go on."""
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """Let a paused run go on by some virtual time, or to the next event (0)."""
+
+    ms: float = 0.0
+
+
+class SetLoad(msgspec.Struct, frozen=True, tag="set-load"):
+    """Sessions of an agent kind that shall be at work."""
+
+    agents: str
+    sessions: int
+
+
+class SetKnob(msgspec.Struct, frozen=True, tag="set-knob"):
+    """Another value for a parameter of a lane, as in a scenario."""
+
+    lane: str
+    key: str
+    value: float | str | bool
+
+
+class InjectFault(msgspec.Struct, frozen=True, tag="inject"):
+    """A fault from now on; the fields are those of a scenario's `[[faults]]`."""
+
+    kind: str
+    lane: str | None = None
+    target: int = 0
+    value: float | None = None
+    duration_s: float | None = None
+
+
+class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
+    """Keep the recording of this run, at `path` if one is given."""
+
+    path: str | None = None
+
+
+Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | Notice
+Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | KeepRecording
+
+_encoder = msgspec.json.Encoder()
+_messages = msgspec.json.Decoder(Message)
+_commands = msgspec.json.Decoder(Command)
+
+
+def encode(message: Message | Command) -> bytes:
+    """A message or command as JSON."""
+    return _encoder.encode(message)
+
+
+def decode_message(data: bytes | str) -> Message:
+    """A message from its JSON.
+
+    Raises:
+        msgspec.DecodeError: no JSON, or no message (`msgspec.ValidationError`).
+    """
+    message: Message = _messages.decode(data)
+    return message
+
+
+def decode_command(data: bytes | str) -> Command:
+    """A command from its JSON.
+
+    Raises:
+        msgspec.DecodeError: no JSON, or no command (`msgspec.ValidationError`).
+    """
+    command: Command = _commands.decode(data)
+    return command
