@@ -29,6 +29,8 @@ __all__ = [
 _SHIPPED = Path(__file__).parent / "scenarios"
 #: Longest run that the core's picoseconds are checked for.
 MAX_DURATION_S = 1_000_000.0
+#: Longest name of a pipeline: tables show it beside the numbers.
+MAX_NAME = 40
 
 
 class AgentsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -312,6 +314,9 @@ def _check(file: _File, where: str) -> None:
             _number(where, f"faults.{i}.duration_s", fault.duration_s, 1e-6, MAX_DURATION_S)
     if not file.pipelines:
         raise InputError(where, "pipelines", "nothing", "at least one pipeline, such as [pipelines.gpu]")
+    for name in file.pipelines:
+        if not (0 < len(name) <= MAX_NAME and name.isprintable() and name == name.strip()):
+            raise InputError(where, "pipelines", name, f"a name of 1 to {MAX_NAME} printable characters")
     if not file.agents and not file.traces:
         raise InputError(where, "agents", "nothing", "at least one [[agents]] or [[traces]] table")
 

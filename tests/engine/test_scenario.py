@@ -117,6 +117,9 @@ def test_whatever_stands_in_a_file_is_accepted_or_refused_in_words(found: dict[s
     ("changes", "message"),
     [
         ({"seed": True}, "small.toml: seed: got 'True', expected a whole number"),
+        ({"pipelines": {"": {}}}, "small.toml: pipelines: got '', expected a name of 1 to 40"),
+        ({"pipelines": {"a" * 41: {}}}, "small.toml: pipelines: got 'aaa"),
+        ({"pipelines": {"two\nlines": {}}}, "small.toml: pipelines: got 'two\\nlines'"),
         ({"turns": "all"}, "small.toml: turns: got 'all', expected a whole number"),
         ({"agents": 3}, "small.toml: agents: got '3', expected a list"),
         ({"pipelines": {"gpu": {}, "v1.2": 3}}, "small.toml: pipelines.v1.2: got '3', expected a table"),

@@ -284,3 +284,12 @@ def test_a_mistake_in_a_file_names_the_file(command: Command, tmp_path: Path, li
     assert code == 2
     assert err.startswith(f"subsecond: {scenario}: ")
     assert err.count("\n") == 1
+
+
+def test_names_are_shown_as_written(command: Command, tmp_path: Path) -> None:
+    scenario = tmp_path / "[red]mine[blue].toml"
+    scenario.write_text('[pipelines."[bold]"]\nbase = "gpu"\n[[agents]]\nkind = "voice"\nsessions = 1\nmax_turns = 1\n')
+    code, out, _ = command("run", scenario)
+    assert code == 0
+    assert "[red]mine[blue]" in out.splitlines()[0]
+    assert out.count("[bold]") >= 3

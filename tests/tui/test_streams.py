@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from subsecond.tui.cli import main
 COMMANDS = (["scenarios"], ["catalog", "list"], ["run", "--set", "duration_s=5", "--json", "-"])
 
 
-def _code_and_error(arguments: list[str], redirection: str, home: Path) -> tuple[int, str]:
+def _code_and_error(
+    arguments: list[str], redirection: str, home: Path, environment: dict[str, str] | None = None
+) -> tuple[int, str]:
     """Runs the command with its standard output redirected by a shell."""
     script = f'"$0" -c "from subsecond.tui.cli import main; main()" "$@" {redirection}'
     done = subprocess.run(
@@ -23,6 +26,7 @@ def _code_and_error(arguments: list[str], redirection: str, home: Path) -> tuple
         stderr=subprocess.PIPE,
         text=True,
         cwd=home,
+        env={**os.environ, **(environment or {})},
         check=False,
     )
     return done.returncode, done.stderr
@@ -45,6 +49,17 @@ def test_full_output_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     assert code == 2
     assert error.startswith("subsecond: standard output: got 'No space left")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_locale_that_lacks_characters_is_no_mistake(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "\xf6.toml").write_text('[pipelines.gpu]\n[[agents]]\nkind = "voice"\nsessions = 1\nmax_turns = 1\n')
+    environment = {"PYTHONIOENCODING": encoding}
+    run = ["run", "\xf6.toml"]
+    assert _code_and_error(run, "> tables", tmp_path, environment) == (0, "")
+    assert "whole turn" in (tmp_path / "tables").read_text(encoding=encoding)
+    assert _code_and_error([*run, "--json", "-"], "> json", tmp_path, environment) == (0, "")
+    assert json.loads((tmp_path / "json").read_text(encoding="utf-8"))["scenario"] == "\xf6"
 
 
 def test_an_interrupt_is_one_line_and_exit_code_130(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -153,7 +154,7 @@ def validate(
 
 def main() -> None:
     """Entry point of `subsecond`."""
-    _open_missing_streams()
+    _prepare_streams()
     try:
         try:
             app()
@@ -180,10 +181,17 @@ def main() -> None:
         fail(f"{place}: got {error.strerror!r}, expected a place that can be read and written")
 
 
-def _open_missing_streams() -> None:
-    """Python starts without streams that the caller has closed (`>&-`): what goes there goes nowhere."""
+def _prepare_streams() -> None:
+    """Make both streams take every text.
+
+    Python starts without streams that the caller has closed (`>&-`): what goes there goes nowhere. A terminal or a
+    locale that lacks a character gets `?` for it.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+        elif stream is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 

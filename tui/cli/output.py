@@ -45,7 +45,8 @@ def write_json(path: Path, document: Any) -> None:
     """
     text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     if str(path) == "-":
-        sys.stdout.write(text.decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text)  # JSON is UTF-8 whatever the terminal speaks
         return
     try:
         target = path.resolve()

@@ -31,7 +31,7 @@ def show_run(run: Run, traces: list[str]) -> None:
     """Print a run to standard output; a table with more columns than fit continues below itself."""
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH) if sys.stdout.isatty() else FILE_WIDTH
     console = Console(width=width, highlight=False)
-    console.print(_headline(run, traces), style="bold")
+    console.print(Text(_headline(run, traces)), style="bold")
     for grid in (_outcomes(run), _budgets(run), _stages(run)):
         for table in grid.tables(console):
             console.print(table)
@@ -74,7 +74,7 @@ class _Grid:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
         chosen = [*range(self.num_labels), *range(begin, end)]
         for i in chosen:
-            table.add_column(self.names[i], justify="left" if i < self.num_labels else "right", no_wrap=True)
+            table.add_column(Text(self.names[i]), justify="left" if i < self.num_labels else "right", no_wrap=True)
         for section in self.sections:
             for row in section:
                 table.add_row(*(row[i] for i in chosen))
