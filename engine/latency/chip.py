@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from subsecond.engine.catalog import Catalog, Entry
 from subsecond.engine.errors import InputError
+from subsecond.engine.latency.names import engine_entry
 
 FloatOrFloats = TypeVar("FloatOrFloats", float, NDArray[np.float64])
 
@@ -102,7 +103,8 @@ class Stack:
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         offline_requests: requests of 1,024 tokens in a test that queues all at once; of longer ones fewer, by the cube
             root of their length. 0: endless.
-        drain_requests: requests of a closed-loop test whose throughput counts the end, when no new ones come; 0: it does not.
+        drain_requests: requests of a closed-loop test whose throughput counts its end, when no new ones come; 0: it
+            does not.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
         model_draft: the model's own further tokens are used where nothing else is said.
@@ -214,17 +216,10 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
 
 
 def serving_stack(catalog: Catalog, engine: str, device: str) -> Stack:
-    """The stack that a measurement or a pipeline names; one the catalog does not know is the generic one of the device.
-
-    Engine names carry versions and additions ("vllm-0.11 + mooncake"): the longest known beginning counts.
-    """
+    """The stack that a measurement or a pipeline names; one that is not known is the usual one of the device."""
     generic = catalog.entry("engines", "gpu")
     usual = catalog.entry("engines", "nxd-inference") if device.startswith("trainium") else generic
-    name = engine.strip().lower()
-    while name:
-        found = catalog.find("engines", name)
-        if found is not None and found not in ("gpu", "wafer", "groq"):
-            return stack(catalog.entry("engines", found), device, generic)
-        cut = max(name.rfind(separator) for separator in " -+(")
-        name = name[:cut].rstrip(" -+(") if cut > 0 else ""
-    return stack(usual, device, generic)
+    found = engine_entry(catalog, engine)
+    if found is None or found.name in ("gpu", "wafer", "groq"):
+        found = usual
+    return stack(found, device, generic)

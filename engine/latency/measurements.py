@@ -17,6 +17,8 @@ __all__ = ["Measurement", "read_measurements"]
 _REQUIRED: Final = ("id", "kind", "device", "model", "metric", "value")
 #: Largest count in a row; no published prompt or load comes near.
 _MOST: Final = 100_000_000
+#: What stands in cells that nobody could fill in.
+_UNKNOWN: Final = ("unknown", "n/a", "na", "-", "?", "none", "null")
 _PAIR: Final = re.compile(r"(?:^|;)\s*([a-z_]+)=([^;]*)")
 
 
@@ -42,6 +44,7 @@ class Measurement:
     spec_decode: str
     metric: str
     value: float
+    statistic: str
     note: str
     pairs: dict[str, str]
 
@@ -52,6 +55,12 @@ class Measurement:
     @property
     def doubtful(self) -> bool:
         return "DOUBTFUL" in self.note
+
+    @property
+    def quantile(self) -> float:
+        """Share of the requests that the value is not exceeded by; 0.5 for medians and means too."""
+        found = re.fullmatch(r"p(\d{2})(?:\.?(\d))?", self.statistic)
+        return float(f"0.{found.group(1)}{found.group(2) or ''}") if found else 0.5
 
     def number(self, key: str) -> float | None:
         """A number among the note's pairs, None if there is none."""
@@ -106,7 +115,7 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
 
     def count(name: str, least: int) -> int | None:
         cell = text(name)
-        if not cell:
+        if not cell or cell.lower() in _UNKNOWN:
             return None
         number = _float(where, name, cell)
         if not least <= number <= _MOST or number % 1:
@@ -139,6 +148,7 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
         spec_decode=lower("spec_decode"),
         metric=lower("metric"),
         value=value,
+        statistic=lower("statistic"),
         note=note,
         pairs={key: words.strip() for key, words in _PAIR.findall(note)},
     )

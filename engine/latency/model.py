@@ -26,6 +26,18 @@ WEIGHT_FORMATS: Final = {
     "nvfp4": 0.5625,
     "mxfp4": 0.53125,
     "int4": 0.5625,
+    "w4a8": 0.5625,
+    "w8a16": 1.0,
+}
+#: What products are computed in; "fp4" where nothing stands here.
+_PRECISIONS: Final = {
+    "bf16": "bf16",
+    "fp16": "bf16",
+    "w8a16": "bf16",
+    "int4": "bf16",
+    "fp8": "fp8",
+    "int8": "fp8",
+    "w4a8": "fp8",
 }
 
 
@@ -261,7 +273,5 @@ def weight_format(model: ModelShape, dtype: str) -> WeightFormat:
         raise InputError("model", "weight_dtype", dtype, "one of native, " + ", ".join(WEIGHT_FORMATS))
     if model.native.expert_bytes < 1.0 and key not in ("bf16", "fp16"):
         return model.native
-    if WEIGHT_FORMATS[key] < 1.0:
-        size = WEIGHT_FORMATS[key]
-        return WeightFormat(1.0 if model.experts else size, size, "bf16" if key == "int4" else "fp4")
-    return WeightFormat(WEIGHT_FORMATS[key], WEIGHT_FORMATS[key], "fp8" if key in ("fp8", "int8") else "bf16")
+    size, precision = WEIGHT_FORMATS[key], _PRECISIONS.get(key, "fp4")
+    return WeightFormat(1.0 if size < 1.0 and model.experts else size, size, precision)

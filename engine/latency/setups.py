@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Final
 
 from subsecond.engine.catalog import Catalog, Entry
@@ -20,6 +21,7 @@ from subsecond.engine.latency.model import (
     model_shape,
     weight_format,
 )
+from subsecond.engine.latency.names import device_name, engine_entry, kv_format, model_name, weight_words
 from subsecond.engine.latency.speculation import draft_length, kept_tokens
 from subsecond.engine.latency.steady import Load
 from subsecond.engine.latency.step import Deployment, Layout
@@ -27,6 +29,7 @@ from subsecond.engine.latency.step import Deployment, Layout
 __all__ = [
     "Skipped",
     "candidates",
+    "counted",
     "deployment",
     "device_entry",
     "draft_tokens",
@@ -35,6 +38,7 @@ __all__ = [
     "load",
     "model_of",
     "queued_requests",
+    "replicas",
 ]
 
 #: Lengths where a row does not say and no data set is named: a short chat turn.
@@ -45,6 +49,8 @@ UNKNOWN_DRAFT: Final = 4
 #: Expert-parallel decode keeps at least this share of memory for KV, over at most that many devices.
 _LEAST_KV_SHARE: Final = 0.25
 _WIDEST: Final = 512
+#: Logical cores of a Trainium2 chip, as tensor-parallel degrees count them.
+_CORES: Final = 4
 
 
 class Skipped(Exception):
@@ -52,69 +58,92 @@ class Skipped(Exception):
 
 
 def device_entry(facts: Catalog, row: Measurement) -> Entry:
-    """The row's device, or the one that its serving software is known to run on."""
+    """The row's accelerator: its device, that of its instance, or the one its serving software is known to run on."""
     name = row.device
     if not name:
-        engine = facts.find("engines", row.engine)
-        value = facts.entry("engines", engine).values.get("device") if engine else None
+        engine = engine_entry(facts, row.engine)
+        value = engine.values.get("device") if engine else None
         if value is None or not value.text:
             raise Skipped("the row names no device")
         name = value.text
-    found = facts.find("devices", name)
+    found = device_name(facts, name)
     if found is None:
         raise Skipped(f"unknown device {name!r}")
-    return facts.entry("devices", found)
+    entry = facts.entry("devices", found)
+    return facts.entry("devices", entry.values["accelerator"].text) if "accelerator" in entry.values else entry
+
+
+def counted(facts: Catalog, row: Measurement) -> Measurement:
+    """The row with devices counted as accelerators: one "p5.48xlarge", or none counted, is eight."""
+    found = device_name(facts, row.device) if row.device else None
+    each = facts.entry("devices", found).number("accelerators", 1.0) if found else 1.0
+    if each == 1.0 or (row.num_devices or 1) > 1:
+        return row
+    return replace(row, num_devices=round(each))
 
 
 def model_of(facts: Catalog, row: Measurement) -> ModelShape:
-    found = facts.find("models", row.model)
+    found = model_name(facts, row.model)
     if found is None:
         raise Skipped(f"unknown model {row.model!r}")
     return model_shape(facts.entry("models", found))
 
 
 def formats(row: Measurement, model: ModelShape) -> tuple[WeightFormat, float]:
-    """Weights and bytes per KV element. KV that is not stated is fp8 beside 4- and 8-bit weights on NVIDIA's own
-    software, whose checkpoints carry its scales, and 16 bits elsewhere.
+    """Weights and bytes per KV element.
+
+    Weights that are not stated may be in the model's name. KV that is not stated is fp8 beside 4- and 8-bit weights on
+    NVIDIA's own software, whose checkpoints carry its scales, and 16 bits elsewhere.
     """
-    if row.weight_dtype and row.weight_dtype not in WEIGHT_FORMATS:
+    dtype, kv = weight_words(row.weight_dtype), kv_format(row.kv_dtype)
+    if dtype is None:
         raise Skipped(f"unknown weight format {row.weight_dtype!r}")
-    if row.kv_dtype and row.kv_dtype not in KV_BYTES:
+    if kv is None:
         raise Skipped(f"unknown KV format {row.kv_dtype!r}")
-    weights = weight_format(model, row.weight_dtype)
-    small = bool(row.weight_dtype) and WEIGHT_FORMATS[row.weight_dtype] <= 1.0
+    dtype = dtype or weight_words(row.model) or ""
+    small = bool(dtype) and WEIGHT_FORMATS[dtype] <= 1.0
     nvidia = row.engine.startswith(("tensorrt", "trt", "mlperf", "inference"))
-    return weights, KV_BYTES[row.kv_dtype or ("fp8" if small and nvidia else "bf16")]
+    return weight_format(model, dtype), KV_BYTES[kv or ("fp8" if small and nvidia else "bf16")]
 
 
 def _parallel(row: Measurement, word: str) -> int | None:
-    """Degree of DEP, ADP, EP; of `EPa/EPb` the decode pool's."""
-    found = re.findall(rf"(?:^|[\s/]){word}\s*(\d+)", row.parallel)
-    return int(found[-1]) if found else None
+    """Degree of DEP, ADP, DP, EP, PP; of `EPa/EPb` the decode pool's."""
+    found = re.findall(rf"(?:^|[^A-Z]){word}\s*=?\s*(\d+)", row.parallel)
+    return max(int(found[-1]), 1) if found else None
 
 
 def _degree(cell: str) -> int | None:
     """Tensor-parallel degree; of `8+8` the first pool's."""
-    found = re.match(r"\s*(\d+)", cell)
-    return int(found.group(1)) if found else None
+    found = re.search(r"\d+", cell)
+    return max(int(found.group()), 1) if found else None
 
 
 def _layout(row: Measurement, device: Chip) -> Layout | None:
-    """What the row says of its layout; None if it says nothing."""
+    """What the row says of one copy's layout; None if it says nothing."""
     pools = 2 if "+" in row.tp else 1
-    devices = row.num_devices // pools if row.num_devices else None
-    spread = _parallel(row, "DEP")
-    attention = _parallel(row, "ADP")
-    if spread or attention:
-        return Layout(spread or attention or 1, data_parallel_attention=True)
+    devices = max(row.num_devices // pools, 1) if row.num_devices else None
+    tp, stages = _degree(row.tp), _parallel(row, "PP") or 1
+    spread = _parallel(row, "DEP") or _parallel(row, "ADP")
+    if spread is None and _parallel(row, "EP") and (copies := _parallel(row, "DP")):
+        spread = copies * (tp or 1)
+    if spread:
+        return Layout(min(spread, _WIDEST), data_parallel_attention=True)
     if row.kind == "disaggregated" and not row.tp and (devices or row.parallel):
-        return Layout(_parallel(row, "EP") or devices or 1, data_parallel_attention=True)
-    tp = _degree(row.tp)
-    if device.name.startswith("trainium"):
-        return Layout(devices) if devices else None  # its degree counts logical cores, several to a chip
+        return Layout(min(_parallel(row, "EP") or devices or 1, _WIDEST), data_parallel_attention=True)
+    if device.name.startswith("trainium"):  # its degree counts logical cores, several to a chip
+        if devices is None and tp is not None:
+            devices = math.ceil(tp / _CORES)
+        return Layout(devices) if devices else None
     if tp:
-        return Layout(tp)
+        return Layout(tp * stages, stages=stages)
     return None
+
+
+def replicas(row: Measurement, server: Deployment) -> int:
+    """Copies of the model that the row's devices hold; those of a colocated server share its load."""
+    if row.kind != "colocated" or not row.num_devices or "+" in row.tp or _parallel(row, "ADP"):
+        return 1
+    return max(row.num_devices // server.layout.devices, 1)
 
 
 def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> list[Deployment]:
@@ -180,7 +209,7 @@ def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | Non
             return float(stated)
         return dataset.number(key, usual) if dataset else float(usual)
 
-    if row.metric == "ttft_ms" and row.input_tokens is None and dataset is None:
+    if row.metric in ("ttft_ms", "e2e_ms") and row.input_tokens is None and dataset is None:
         raise Skipped("the prompt length is not given")
     draft = draft_tokens(row)
     if not row.spec_decode and stack is not None and stack.model_draft:
@@ -188,7 +217,9 @@ def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | Non
     prompt = length("input_tokens", row.input_tokens, _INPUT_TOKENS)
     on = row.pairs.get("prefix_caching", "on") != "off"
     cached = length("cached_tokens", row.cached_tokens, 0) if on else 0.0
-    if cached >= prompt:
+    if cached == prompt:
+        cached = prompt - 1.0  # the last token is always computed
+    if cached > prompt:
         raise Skipped(f"{cached:g} cached tokens in a prompt of {prompt:g}")
     chunk = row.number("chunk") or 0.0
     return Load(

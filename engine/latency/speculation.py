@@ -34,7 +34,7 @@ def draft_length(words: str) -> int | None:
     A draft whose length is unknown is not None: see `is_speculative`.
     """
     text = words.strip().lower()
-    if text in ("none", "off", "no", "0"):
+    if text in ("none", "off", "no", "0", "false", "n/a"):
         return 0
-    found = re.search(r"k\s*=\s*(\d+)", text)
-    return min(int(found.group(1)), LONGEST_DRAFT) if found else None
+    found = re.search(r"(?:\bk|tokens)\s*=\s*(\d+)|\bmtp[ -]?(\d+)\b|\b(\d+) (?:draft|guessed|speculative)", text)
+    return min(int(next(filter(None, found.groups()))), LONGEST_DRAFT) if found else None

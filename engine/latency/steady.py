@@ -119,7 +119,14 @@ def _step(deployment: Deployment, load: Load, batch: float, interference: float)
     return step + pairs * deployment.pair_s(min(chunk, load.new_tokens))
 
 
-def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = None, *, full: bool = False) -> Steady:
+def closed_loop(
+    deployment: Deployment,
+    load: Load,
+    concurrency: float | None = None,
+    *,
+    full: bool = False,
+    quantile: float = 0.5,
+) -> Steady:
     """The steady state of `concurrency` requests in flight, or of a full server.
 
     A request waits for the iteration in progress, for the prefills of those that arrived with it, then for its own. In
@@ -130,8 +137,10 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
     Args:
         concurrency: requests in flight; None: the server is full.
         full: all requests in flight hold a place in the batch, those that wait for their prefill too.
+        quantile: of the time to first token; up to a half the mean. Beyond, it is that of those that arrived together
+            at the start: a share `N/M` of all, the last of which waits for all others.
     """
-    places = max(largest_batch(deployment, load), 1e-9)
+    places = max(largest_batch(deployment, load), 1.0)  # a request too long for the memory is served alone
     requests = places if concurrency is None else float(concurrency)
     alone = prefill_alone(deployment, load)
     if deployment.stack.is_static:
@@ -141,6 +150,9 @@ def closed_loop(deployment: Deployment, load: Load, concurrency: float | None = 
     batch = min(requests, places)
     others = (requests - 1.0) / requests if requests > 1.0 else 0.0
     crowd = batch / 2.0 * min(1.0, batch / deployment.stack.test_requests) if requests > 1.0 else 0.0
+    if quantile > 0.5 and requests > 1.0:
+        together = min(1.0, batch / deployment.stack.test_requests)
+        crowd = max(crowd, batch * (1.0 - (1.0 - quantile) / together))
     first = deployment.stack.request_s + alone * (1.0 + crowd)
     active, tpot = batch, 0.0
     for _ in range(_ROUNDS):
@@ -165,7 +177,7 @@ def queued_rate(deployment: Deployment, load: Load, requests: float) -> float:
     round, which nobody joins, is often far from full. A test smaller than the server is one round. Only decode suffers;
     prefill takes the same time in any round.
     """
-    places = largest_batch(deployment, load)
+    places = max(largest_batch(deployment, load), 1.0)
     batch = min(places, requests)
     steady = closed_loop(deployment, load, None if batch == places else batch, full=True).rate_tokens_s
 
