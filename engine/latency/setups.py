@@ -147,7 +147,21 @@ def replicas(row: Measurement, server: Deployment) -> int:
 
 
 def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> list[Deployment]:
-    """Deployments that the row may mean: one if it gives a layout, else those that hold the weights."""
+    """Deployments that the row may mean: one if it gives a layout, else those that hold the weights.
+
+    Weights whose format nobody states are those of the published checkpoint, or the widest narrower ones that fit.
+    """
+    stated = bool(weight_words(row.weight_dtype) or weight_words(row.model))
+    choices = [row] if stated else [row, replace(row, weight_dtype="fp8"), replace(row, weight_dtype="fp4")]
+    for choice in choices:
+        found = _fitting(facts, choice, model, entry)
+        if found:
+            return found
+    raise Skipped(f"{model.label} does not fit {row.num_devices or _degree(row.tp) or 'a node'} x {entry.label}")
+
+
+def _fitting(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> list[Deployment]:
+    """The same for one format of the weights; empty if nothing holds them."""
     device = chip(entry)
     stack = serving_stack(facts, row.engine, device.name)
     weights, kv_bytes = formats(row, model)
@@ -173,10 +187,7 @@ def candidates(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry
             if wider.devices > _WIDEST:
                 break
             found = [Deployment(model, weights, kv_bytes, device, stack, wider)]
-    fitting = [d for d in found if d.kv_room_bytes > 0]
-    if not fitting:
-        raise Skipped(f"{model.label} does not fit {found[-1].layout.devices} x {device.label}")
-    return fitting
+    return [d for d in found if d.kv_room_bytes > 0]
 
 
 def _smallest_roomy(device: Chip, weight_bytes: float) -> Layout:
