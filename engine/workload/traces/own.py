@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from subsecond.engine.core.results import STAGES
 from subsecond.engine.errors import InputError
 
 from .builder import SessionBuilder, common_prefix
@@ -22,6 +23,12 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 Stages = dict[Name, Seconds]
 
 DEFAULT_KIND = "request"
+#: Results know these by name: stages of the pipeline and between requests, and all kinds together.
+RESERVED_STAGES = frozenset((*STAGES, "tools"))
+RESERVED_KIND = "all"
+#: Most agent kinds and most stages of one file; each is a table of its own, or a column of every turn.
+MAX_KINDS = MAX_STAGES = 64
+MAX_NAME = 40
 #: Fields that describe the session and stand in its first line.
 SESSION_FIELDS = ("kind", "start_s", "parent", "shared_prefix", "shared_prefix_tokens")
 
@@ -61,6 +68,7 @@ def read_own(source: Source) -> Recorded:
     prefixes: dict[str, int] = {}
     numbers: dict[str, list[int]] = {}
     clocked: bool | None = None
+    names = _Names()
     for number, line in json_rows(source, msgspec.json.Decoder(Line)):
         where = source.at(number)
         lines = sessions.setdefault(line.session, [])
@@ -78,11 +86,47 @@ def read_own(source: Source) -> Recorded:
                 raise InputError(where, "start_s", line.start_s, "a start in all sessions without a parent, or in none")
             clocked = has_clock
         _check_line(where, line, prefixes)
+        names.check(where, line)
         lines.append(line)
         numbers.setdefault(line.session, []).append(number)
     for name, lines in sessions.items():
         _check_turns(source, numbers[name], lines)
     return Recorded(_built(source, sessions, spawned))
+
+
+class _Names:
+    """Names of agent kinds and stages in a file: what they may be, and that there are not too many."""
+
+    def __init__(self) -> None:
+        self.kinds: set[str] = set()
+        self.stages: dict[str, str] = {}
+
+    def check(self, where: str, line: Line) -> None:
+        if line.kind is not None and line.kind not in self.kinds:
+            if line.kind == RESERVED_KIND or not _is_name(line.kind):
+                expected = f"up to {MAX_NAME} printable characters, but not {RESERVED_KIND!r}"
+                raise InputError(where, "kind", line.kind, expected)
+            self.kinds.add(line.kind)
+            if len(self.kinds) > MAX_KINDS:
+                raise InputError(where, "kind", line.kind, f"at most {MAX_KINDS} kinds of agents")
+        for field, stages in (("before_s", line.before_s), ("after_s", line.after_s)):
+            for stage in stages:
+                if self.stages.get(stage) != field:
+                    self._add(where, field, stage)
+
+    def _add(self, where: str, field: str, stage: str) -> None:
+        if stage in RESERVED_STAGES or not _is_name(stage):
+            taken = ", ".join(sorted(RESERVED_STAGES))
+            raise InputError(where, field, stage, f"up to {MAX_NAME} printable characters, none of {taken}")
+        if stage in self.stages:
+            raise InputError(where, field, stage, f"another name: it is a stage of {self.stages[stage]} above")
+        self.stages[stage] = field
+        if len(self.stages) > MAX_STAGES:
+            raise InputError(where, field, stage, f"at most {MAX_STAGES} stages")
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= MAX_NAME and name.isprintable()
 
 
 def _check_later(where: str, line: Line) -> None:

@@ -166,3 +166,33 @@ def test_contradictions_are_named(tmp_path: Path, lines: list[dict[str, object]]
         replay(tmp_path, *lines)
     assert caught.value.where == f"{tmp_path / 'trace.jsonl'}:{line}"
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "field"),
+    [
+        ([request("a", kind="all")], 1, "kind"),
+        ([request("a", kind="x" * 41)], 1, "kind"),
+        ([request("a", kind="red\x1b[31m")], 1, "kind"),
+        ([request("a", before_s={"prefill": 1})], 1, "before_s"),
+        ([request("a"), request("b", before_s={"tools": 1})], 2, "before_s"),
+        ([request("a", hold_s=9, after_s={"retry": 1})], 1, "after_s"),
+        ([request("a", before_s={"x": 1}), request("b", hold_s=9, after_s={"x": 1})], 2, "after_s"),
+        ([request(f"s{i}", kind=f"k{i}") for i in range(65)], 65, "kind"),
+        ([request(f"s{i}", before_s={f"stage {i}": 1}) for i in range(65)], 65, "before_s"),
+    ],
+)
+def test_names_that_results_could_not_tell_apart_are_refused(
+    tmp_path: Path, lines: list[dict[str, object]], place: int, field: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        replay(tmp_path, *lines)
+    assert caught.value.where.endswith(f"trace.jsonl:{place}")
+    assert caught.value.field == field
+
+
+def test_many_kinds_and_stages_are_fine(tmp_path: Path) -> None:
+    lines = [request(f"s{i}", kind=f"k{i}", before_s={f"stage {i}": 1}) for i in range(63)]
+    workload = replay(tmp_path, *lines)
+    assert len(workload.kinds) == 63
+    assert len(workload.before_ps) == 63
