@@ -24,6 +24,7 @@ class Chip:
     Attributes:
         peak_flops: dense peak by precision ("bf16", "fp8", "fp4"), all present: a missing one is the next wider.
         gemm_utilisation, fp4_utilisation: share of the peak in large dense products, at 8 bits or more and at 4.
+        block_share: what products with 8-bit weights scaled by block reach of that; 1 where the chip scales them.
         expert_utilisation: the same for grouped expert products, padding counted as work.
         expert_tile_rows: rows by which a grouped product pads each expert's tokens at most; few tokens, less padding.
         attention_utilisation: share of the bf16 peak that prefill attention reaches on long chunks, half of it at
@@ -39,6 +40,7 @@ class Chip:
     bandwidth_bytes_s: float
     gemm_utilisation: float
     fp4_utilisation: float
+    block_share: float
     expert_utilisation: float
     expert_tile_rows: float
     attention_utilisation: float
@@ -56,12 +58,16 @@ class Chip:
     def dense_flops_s(self, precision: str) -> float:
         """Rate of dense matrix products."""
         share = self.fp4_utilisation if precision == "fp4" and self.has_fp4 else self.gemm_utilisation
+        if precision == "fp8-block":
+            share *= self.block_share
         return self.peak_flops_s(precision) * share
 
     def peak_flops_s(self, precision: str) -> float:
         """Dense peak with operands of that precision."""
         if precision == "mx4":
             precision = "fp8" if self.has_fp4 else "bf16"
+        elif precision == "fp8-block":
+            precision = "fp8"
         return self.peak_flops[precision]
 
     def expert_flops_s(self, precision: str) -> float:
@@ -69,6 +75,8 @@ class Chip:
         share = min(self.expert_utilisation, self.gemm_utilisation)
         if precision == "fp4" and self.has_fp4:
             share *= self.fp4_utilisation / self.gemm_utilisation
+        if precision == "fp8-block":
+            share *= self.block_share
         return self.peak_flops_s(precision) * share
 
     def attention_flops_s(self, chunk_tokens: FloatOrFloats) -> FloatOrFloats:
@@ -90,6 +98,7 @@ class Stack:
             memory-bound small operations), dense and mixture-of-experts layers with grouped attention.
         operation_s: one such operation more; see `Deployment.fixed_s`.
         host_layer_s: host time per layer; an iteration takes at least `layers` times this.
+        prefill_host_layer_s: the same where prompts are computed.
         collective_s, collective_efficiency: fixed time of a collective, share of the link rate it reaches.
         overlap: part of the shorter of reading weights and computing that hides behind the longer.
         sequence_s: per sequence and iteration (sampling, bookkeeping).
@@ -103,8 +112,8 @@ class Stack:
         test_requests: requests of a closed-loop test; as many as are in flight arrive together at its start.
         offline_requests: requests of 1,024 tokens in a test that queues all at once; of longer ones fewer, by the cube
             root of their length. 0: endless.
-        drain_requests: requests of a closed-loop test whose throughput counts its end, when no new ones come; 0: it
-            does not.
+        client_s: time per request that the client of a test needs for itself, one request after the other, and that
+            its throughput counts.
         pad_tokens: prompts are padded to the next power of two from here on; 0: no padding.
         pad_step_tokens: beyond 8,192 tokens to the next multiple of this instead.
         model_draft: the model's own further tokens are used where nothing else is said.
@@ -116,6 +125,7 @@ class Stack:
     expert_layer_s: float
     operation_s: float
     host_layer_s: float
+    prefill_host_layer_s: float
     collective_s: float
     collective_efficiency: float
     overlap: float
@@ -132,7 +142,7 @@ class Stack:
     memory_share: float
     test_requests: float
     offline_requests: float
-    drain_requests: float
+    client_s: float
     pad_tokens: int
     pad_step_tokens: int
     is_static: bool
@@ -162,6 +172,7 @@ def chip(entry: Entry) -> Chip:
         bandwidth_bytes_s=entry.number("mem_bandwidth"),
         gemm_utilisation=gemm,
         fp4_utilisation=entry.number("fp4_utilisation", gemm),
+        block_share=entry.number("block_share", 1.0),
         expert_utilisation=entry.number("expert_utilisation"),
         expert_tile_rows=entry.number("expert_tile_rows", 0.0),
         attention_utilisation=entry.number("attention_utilisation"),
@@ -191,6 +202,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         expert_layer_s=number("expert_layer_us", layer),
         operation_s=number("operation_us", 0.0),
         host_layer_s=number("host_layer_us", 0.0),
+        prefill_host_layer_s=number("prefill_host_layer_us", 0.0),
         collective_s=number("collective_us", 0.0),
         collective_efficiency=number("collective_efficiency"),
         overlap=number("overlap"),
@@ -207,7 +219,7 @@ def stack(entry: Entry, device: str, generic: Entry) -> Stack:
         memory_share=number("memory_share"),
         test_requests=max(number("test_requests", 1000.0), 1.0),
         offline_requests=number("offline_requests", 0.0),
-        drain_requests=number("drain_requests", 0.0),
+        client_s=number("client_ms", 0.0),
         pad_tokens=round(number("bucket_smallest", 0.0)),
         pad_step_tokens=round(number("bucket_step", 2048.0)),
         is_static=number("static_batch", 0.0) > 0,

@@ -48,7 +48,8 @@ class WeightFormat:
     Attributes:
         dense_bytes: attention, shared experts, dense layers, head.
         expert_bytes: routed experts.
-        precision: "bf16", "fp8" or "fp4"; a chip without it takes the next wider one. "mx4": 4-bit weights of the
+        precision: "bf16", "fp8" or "fp4"; a chip without it takes the next wider one. "fp8-block": fp8 with a scale per
+            block of weights, as some checkpoints are published. "mx4": 4-bit weights of the
             published checkpoint with wider activations: 8 bits on chips that compute in 4, 16 bits on the others.
     """
 
@@ -253,7 +254,7 @@ def _native_format(entry: Entry, has_experts: bool) -> WeightFormat:
     if "int4" in words:
         return WeightFormat(2.0, WEIGHT_FORMATS["int4"], "bf16")
     if words.startswith("fp8"):
-        return WeightFormat(1.0, 1.0, "fp8")
+        return WeightFormat(1.0, 1.0, "fp8-block" if "block" in words else "fp8")
     return WeightFormat(2.0, 2.0, "bf16")
 
 
@@ -272,6 +273,8 @@ def weight_format(model: ModelShape, dtype: str) -> WeightFormat:
     if key not in WEIGHT_FORMATS:
         raise InputError("model", "weight_dtype", dtype, "one of native, " + ", ".join(WEIGHT_FORMATS))
     if model.native.expert_bytes < 1.0 and key not in ("bf16", "fp16"):
+        return model.native
+    if key == "fp8" and model.native.precision == "fp8-block":
         return model.native
     size, precision = WEIGHT_FORMATS[key], _PRECISIONS.get(key, "fp4")
     return WeightFormat(1.0 if size < 1.0 and model.experts else size, size, precision)

@@ -82,7 +82,8 @@ def prefill_alone(deployment: Deployment, load: Load, prompts: float = 1.0) -> f
     if prompts == 1.0 or prompts * new > chunk or load.pads:
         return prompts * deployment.prefill_s(new, load.cached_tokens, chunk, load.pads)
     pairs = prompts * (new * load.cached_tokens + new * new / 2.0)
-    return float(deployment.tokens_s(np.array([prompts * new]), new / 2.0)[0]) + pairs * deployment.pair_s(new)
+    step = float(deployment.tokens_s(np.array([prompts * new]), new / 2.0)[0]) + pairs * deployment.pair_s(new)
+    return max(step, deployment.model.layers * deployment.stack.prefill_host_layer_s)
 
 
 def _padded(deployment: Deployment, tokens: float) -> float:
@@ -132,8 +133,6 @@ def closed_loop(
     A request waits for the iteration in progress, for the prefills of those that arrived with it, then for its own. In
     a test of M requests with N in flight the first N arrive at once, each then waits for N/2 others; later ones come
     one by one: `N/2 * min(1, N/M)` on average. With more requests than places in the batch it waits for a place too.
-    The throughput of a test of M requests counts its end, when the last N run out: `M / (M + N)` of the steady one.
-
     Args:
         concurrency: requests in flight; None: the server is full.
         full: all requests in flight hold a place in the batch, those that wait for their prefill too.
@@ -162,8 +161,7 @@ def closed_loop(
         share = 1.0 if full or concurrency is None else decode / (first + decode)
         active = 0.5 * (active + max(batch * share, min(1.0, batch)))
     rate = active / tpot
-    if deployment.stack.drain_requests and requests > 1.0:
-        rate /= 1.0 + requests / deployment.stack.drain_requests
+    rate /= 1.0 + deployment.stack.client_s * rate / load.output_tokens
     ttft = first + others * tpot * load.kept_tokens / 2.0
     if requests > batch:
         ttft += (requests - batch) / (active / tpot) * load.output_tokens

@@ -240,7 +240,8 @@ class Deployment:
         position = cached_tokens + start
         attention = self.pair_s(run) * (size * position + size * size / 2.0)
         reading = self.kv_token_read_s * (position + size)
-        return float((self.tokens_s(run, position + size / 2.0) + np.maximum(attention, reading)).sum())
+        steps = self.tokens_s(run, position + size / 2.0) + np.maximum(attention, reading)
+        return float(np.maximum(steps, self.model.layers * self.stack.prefill_host_layer_s).sum())
 
     @cached_property
     def draft_token_s(self) -> float:
