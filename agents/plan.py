@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from subsecond.engine.budgets import budgets_of
 from subsecond.engine.catalog import Catalog, catalog
 from subsecond.engine.core.config import Workload
@@ -46,7 +48,10 @@ def plan_run(
         for key, value in (("base", base), ("model", model)):
             if value is not None and not isinstance(value, str):
                 raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a name")
-        with _within(scenario.where):
+        for key, value in values.items():
+            if not isinstance(value, bool | int | float | str):
+                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a number or a word")
+        with _within(scenario.where), _reckonable(scenario, name):
             pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
     if traces:
         workload = read_traces(
@@ -80,6 +85,20 @@ def _within(where: str) -> Iterator[None]:
         if error.where == where:
             raise
         raise InputError(f"{where}: {error.where}", error.field, error.value, error.expected) from None
+
+
+@contextmanager
+def _reckonable(scenario: Scenario, name: str) -> Iterator[None]:
+    """Facts of a scenario's own may be beyond all that costs can be reckoned from; shipped ones are not."""
+    if not scenario.catalog:
+        yield
+        return
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except (ArithmeticError, ValueError) as error:
+        expected = f"facts that the costs of {name} can be reckoned from ({error})"
+        raise InputError(scenario.where, "catalog", scenario.catalog, expected) from None
 
 
 def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:

@@ -273,6 +273,12 @@ def test_the_documented_scenario_runs_as_written(command: Command, tmp_path: Pat
         "[[agents]]\nkind = 'voice'\nsessions = 1\nprofile = 'loud'",
         "[[agents]]\nkind = 'voice'\nsessions = 1\nparameters = { nothing = 1 }",
         "[[traces]]\nfiles = ['sample:weka']\nsample = 0",
+        "[[traces]]\nfiles = ['" + "x" * 300 + "']",
+        '[[traces]]\nfiles = ["zero\\u0000"]',
+        "[pipelines.gpu]\nreplicas = [2]",
+        "[pipelines.gpu]\nreplicas = { count = 2 }",
+        "[pipelines.gpu]\n[catalog.devices.h200-sxm.values]\nhbm_bandwidth = 1e-300",
+        "[pipelines.gpu]\n[catalog.engines.gpu.values]\nlayer_us = 1e30",
     ],
 )
 def test_a_mistake_in_a_file_names_the_file(command: Command, tmp_path: Path, line: str) -> None:

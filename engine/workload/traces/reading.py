@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _resolved(path: Path) -> Path:
 
 
 def _read(path: Path, trace_format: str | None) -> Parsed:
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike `Path.is_dir` it has an answer for names that no file can have
         return _read_folder(path, trace_format)
     source = Source(path)
     form = format_of(source) if trace_format is None else format_named(trace_format, source)

@@ -130,8 +130,9 @@ class Source:
             raise InputError(self.name, "", "a directory", "a trace file") from None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(self.name, "", f"broken gzip data ({error})", "a complete gzip file") from None
-        except OSError as error:
-            raise InputError(self.name, "", error.strerror or str(error), "a file that can be read") from None
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(self.name, "", reason, "a file that can be read") from None
 
     def _unpacked(self, raw: BinaryIO) -> Iterator[bytes]:
         magic = raw.read(2)
