@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from subsecond.engine.budgets import budgets_of
 from subsecond.engine.catalog import Catalog, catalog
-from subsecond.engine.core.config import Workload
+from subsecond.engine.core.config import NOT_SCHEDULED, Workload
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
 from subsecond.engine.latency.pipelines import BuiltPipeline, build_pipeline
@@ -31,10 +33,12 @@ def plan_run(
     trace_format: str | None = None,
     time_scale: float | None = None,
     sample: int | None = None,
+    reserve: int = 0,
 ) -> Plan:
     """Build pipelines, draw agents, read traces.
 
     Args:
+        reserve: sessions of each kind of agents beyond the scenario's, which wait for `Engine.start_session`.
         traces: instead of the scenario's agents and traces, with their format, time scale and sample.
 
     Raises:
@@ -62,7 +66,7 @@ def plan_run(
             seed=scenario.seed,
         )
     else:
-        workload = _workload(scenario, facts, _window(facts, pipelines.values()))
+        workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve)
     if scenario.turns is not None:
         workload = limit_turns(workload, scenario.turns)
     return Plan(
@@ -106,9 +110,11 @@ def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
     return min(int(facts.entry("models", built.model).number("max_context")) for built in pipelines)
 
 
-def _workload(scenario: Scenario, facts: Catalog, max_context: int) -> Workload:
+def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int) -> Workload:
     with _within(scenario.where):
         parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
+        if reserve:
+            parts += [_waiting(t, scenario, i, facts, max_context, reserve) for i, t in enumerate(scenario.agents)]
         for table in scenario.traces:
             parts.append(
                 read_traces(
@@ -120,6 +126,16 @@ def _workload(scenario: Scenario, facts: Catalog, max_context: int) -> Workload:
                 )
             )
     return merge(parts) if len(parts) > 1 else parts[0]
+
+
+def _waiting(
+    table: AgentsTable, scenario: Scenario, place: int, facts: Catalog, max_context: int, sessions: int
+) -> Workload:
+    """Sessions of the same sort that have no start; their seed is that of tables which no scenario has so many of."""
+    more = msgspec.structs.replace(table, sessions=sessions, arrival_rate_per_s=None, ramp_s=0.0)
+    work = _drawn(more, scenario, 1000 + place, facts, max_context)
+    starts = np.where(work.session_parent_request < 0, NOT_SCHEDULED, 0)
+    return replace(work, session_start_ps=starts)
 
 
 def _drawn(table: AgentsTable, scenario: Scenario, place: int, facts: Catalog, max_context: int) -> Workload:

@@ -227,7 +227,7 @@ class Engine:
                 foreseen = rows[:, codes.FIRST] > max(self._reached_ps, self.now_ps)
                 rows[foreseen, codes.FIRST] = -1
                 rows[foreseen, codes.DECODE_FIRST] = 0
-        return results_of(rows, self.pipeline.network_ps, self._counters(), self.num_events)
+        return results_of(rows, self.pipeline.network_ps, self.counters(), self.num_events)
 
     def loads(self) -> tuple[ServerLoad, ...]:
         """What each server holds at the time reached, in the order of the servers."""
@@ -238,6 +238,7 @@ class Engine:
                 is_busy=server["busy"] == 1,
                 num_requests=server["load"],
                 num_decoding=server["num_decoding"],
+                num_prefilling=server["num_prefilling"],
                 capacity_units=server["capacity"],
                 used_units=server["used"],
                 retained_units=server["retained"],
@@ -255,7 +256,8 @@ class Engine:
             for name, row in zip(server_names(self.pipeline), rows, strict=True)
         ]
 
-    def _counters(self) -> tuple[ServerCounters, ...]:
+    def counters(self) -> tuple[ServerCounters, ...]:
+        """What each server has counted so far, in the order of the servers."""
         return tuple(
             ServerCounters(
                 name=name,

@@ -103,7 +103,7 @@ class ServerLoad:
     Attributes:
         is_busy: in an iteration.
         num_requests: given to it that have not left it, queued ones included.
-        num_decoding: in the batch.
+        num_decoding, num_prefilling: in the batch.
         used_units, retained_units, free_units: of requests, of contexts' entries, and the rest of `capacity_units`.
     """
 
@@ -112,6 +112,7 @@ class ServerLoad:
     is_busy: bool
     num_requests: int
     num_decoding: int
+    num_prefilling: int
     capacity_units: int
     used_units: int
     retained_units: int
@@ -169,7 +170,9 @@ class Results:
             digest.update(column.tobytes())
         for name in STAGES:
             column = self.stages[name]
-            digest.update(column.tobytes() if column.strides[0] else column[:1].tobytes())
+            # A stage that the pipeline lacks and one that nobody was in are the same.
+            is_constant = column.strides[0] == 0 or not column.any()
+            digest.update(column[:1].tobytes() if is_constant else column.tobytes())
         for server in self.servers:
             # Segments are the kernel's own affair: a run in slices may have more of them.
             values = [getattr(server, f.name) for f in fields(server) if f.name != "segments"]

@@ -1,0 +1,1 @@
+"""The live driver: the core at the pace of the wall clock."""

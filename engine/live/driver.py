@@ -1,0 +1,299 @@
+"""Drives the lanes of a run at the pace of a clock: one timer for the next core event, commands in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.core.config import NOT_SCHEDULED, StepCost
+from subsecond.engine.errors import InputError
+from subsecond.engine.faults import faults_of
+from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, Load, TurnEnd
+from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.run import Plan
+from subsecond.engine.scenario import FaultTable
+
+from .clock import PacedClock
+from .lane import LiveLane
+from .turnmap import turn_map
+
+__all__ = ["LiveDriver"]
+
+PS_PER_S = 10**12
+#: Seconds between two looks at the core at least; asyncio's timers are no finer.
+LEAST_S = 0.001
+#: Seconds after which the driver looks even if no event is due, so that a far event and a late clock do no harm.
+MOST_S = 0.25
+
+
+class LiveDriver:
+    """The lanes of a plan, advanced together.
+
+    Sessions of the workload that are not scheduled are a reserve: they replace sessions that end, lane by lane and in
+    order, so that each agent kind keeps as many at work as are wanted.
+
+    Args:
+        keep_population: replace sessions that end.
+    """
+
+    def __init__(
+        self, plan: Plan, clock: PacedClock, *, compiled: bool | None = None, keep_population: bool = True
+    ) -> None:
+        self.plan = plan
+        self.clock = clock
+        turns = turn_map(plan.workload)
+        self.lanes = [
+            LiveLane(
+                number,
+                name,
+                built,
+                turns,
+                plan.faults[name],
+                plan.budgets,
+                seed=plan.scenario.seed,
+                compiled=compiled,
+            )
+            for number, (name, built) in enumerate(plan.pipelines.items())
+        ]
+        duration_s = plan.scenario.duration_s
+        self._stop_ps = None if duration_s is None else round(duration_s * PS_PER_S)
+        self._population = _Population(plan, len(self.lanes)) if keep_population else None
+        self._active_faults: list[FaultNote] = []
+        self._late_s: deque[float] = deque(maxlen=4096)
+        self._wake = asyncio.Event()
+        self.is_over = False
+
+    def hello(self, run: str, recording: str) -> Hello:
+        """The first message about this run."""
+        scenario, workload = self.plan.scenario, self.plan.workload
+        return Hello(
+            version=1,
+            run=run,
+            scenario=scenario.name,
+            title=scenario.title,
+            seed=scenario.seed,
+            agents=workload.kinds,
+            stages=self.lanes[0].stages,
+            lanes=tuple(lane.info() for lane in self.lanes),
+            budgets=tuple(
+                BudgetInfo(b.name, b.agents, b.turn_ps, b.ttft_ps, b.tpot_ps, b.percentile, b.source)
+                for b in self.plan.budgets
+            ),
+            duration_ps=self._stop_ps,
+            recording=recording,
+        )
+
+    @property
+    def now_ps(self) -> int:
+        """Virtual time, not beyond the run's end."""
+        now = self.clock.now_ps()
+        return now if self._stop_ps is None else min(now, self._stop_ps)
+
+    async def run(self) -> None:
+        """Advance the lanes as events come due, until the run's duration is over or the task is cancelled."""
+        loop = asyncio.get_running_loop()
+        while not self.is_over:
+            self.advance()
+            self._wake.clear()
+            timer = loop.call_later(self._wait_s(), self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
+
+    def poke(self) -> None:
+        """The clock or the lanes have been changed: look at them now."""
+        self._wake.set()
+
+    def advance(self) -> None:
+        """Handle everything that is due."""
+        due = self._next_ps()
+        now = self.now_ps
+        if due is not None and due <= now and not self.clock.is_paused:
+            self._late_s.append((now - due) / PS_PER_S / self.clock.speed)
+        for lane in self.lanes:
+            lane.engine.run_until(now)
+        self.is_over = self._stop_ps is not None and now >= self._stop_ps
+
+    def _next_ps(self) -> int | None:
+        times = [at for lane in self.lanes if (at := lane.engine.next_event_ps) is not None]
+        return min(times, default=None)
+
+    def _wait_s(self) -> float:
+        due = self._next_ps()
+        if due is None or self.clock.is_paused:
+            return MOST_S
+        return min(max(self.clock.wall_of(due) - self.clock.wall_of(self.clock.now_ps()), LEAST_S), MOST_S)
+
+    def turn_ends(self) -> list[TurnEnd]:
+        """Turns that have ended since the last call, lane by lane; sessions that have ended are replaced."""
+        if self._population is not None:
+            for lane in self.lanes:
+                self._population.refill(lane, self.now_ps)
+            self.poke()
+        return [turn for lane in self.lanes for turn in lane.ended()]
+
+    def gauges(self) -> list[Gauges]:
+        """Every lane at this moment."""
+        now = self.now_ps
+        self._active_faults = [f for f in self._active_faults if f.until_ps is None or f.until_ps > now]
+        words = [
+            tuple(f"{f.kind} {f.target}" for f in self._active_faults if f.lane == lane.number) for lane in self.lanes
+        ]
+        return [lane.gauges(now, faults) for lane, faults in zip(self.lanes, words, strict=True)]
+
+    def clock_message(self, wall_s: float) -> Clock:
+        """The clock at this moment; `wall_s`: seconds since 1970."""
+        late = np.array(self._late_s or [0.0]) * 1000
+        p50, p99 = (float(np.quantile(late, q)) for q in (0.5, 0.99))
+        return Clock(self.now_ps, wall_s, self.clock.speed, self.clock.is_paused, p50, p99)
+
+    def load(self) -> Load:
+        """Sessions at work on the first lane, and wanted, by agent kind."""
+        if self._population is None:
+            nothing = (0,) * len(self.plan.workload.kinds)
+            return Load(self.now_ps, nothing, nothing)
+        return Load(self.now_ps, self._population.at_work(self.lanes[0]), tuple(self._population.wanted))
+
+    def set_load(self, agents: str, sessions: int) -> None:
+        """Want another number of sessions of an agent kind at work.
+
+        Raises:
+            InputError: no such kind in this run, or more sessions than its reserve holds.
+        """
+        kinds = self.plan.workload.kinds
+        if self._population is None or agents not in kinds:
+            raise InputError("load", "agents", agents, "one of " + ", ".join(kinds))
+        most = self._population.most[kinds.index(agents)]
+        if not 0 <= sessions <= most:
+            raise InputError("load", agents, sessions, f"a number from 0 to {most}")
+        self._population.wanted[kinds.index(agents)] = sessions
+        for lane in self.lanes:
+            self._population.retire_surplus(lane)
+        self.poke()
+
+    def step(self, by_ps: int) -> None:
+        """Let a paused run go on by `by_ps`, or to the next event (0).
+
+        Raises:
+            ValueError: the run is not paused.
+        """
+        due = self._next_ps()
+        now = self.clock.now_ps()
+        self.clock.step_to(now + by_ps if by_ps else max(now, due if due is not None else now))
+        self.advance()
+
+    def inject(self, table: FaultTable) -> list[FaultNote]:
+        """Let a fault happen now; `table.at_s` is not read.
+
+        Raises:
+            InputError: there is no such fault, lane or part.
+        """
+        now = max(self.now_ps, *(lane.engine.now_ps for lane in self.lanes)) + 1
+        pipelines = {lane.name: lane.pipeline.core for lane in self.lanes}
+        found = faults_of([_at_zero(table)], pipelines, "fault")
+        notes = []
+        for lane in self.lanes:
+            for fault in found[lane.name]:
+                lane.engine.inject(replace(fault, at_ps=fault.at_ps + now, value=_value_at(fault.value, table, now)))
+            if found[lane.name]:
+                until = None if table.duration_s is None else now + round(table.duration_s * PS_PER_S)
+                notes.append(FaultNote(now, lane.number, table.kind, table.target, table.value, until))
+        self._active_faults += notes
+        self.poke()
+        return notes
+
+    def set_costs(self, name: str, pipeline: BuiltPipeline) -> bool:
+        """Give a lane the step times of another build of its pipeline, from now on.
+
+        Returns:
+            False, and nothing is changed, if the two differ in more than step times.
+        """
+        lane = next(lane for lane in self.lanes if lane.name == name)
+        if _without_costs(lane.pipeline) != _without_costs(pipeline):
+            return False
+        before = lane.step_costs()
+        lane.pipeline = pipeline
+        now = max(self.now_ps, lane.engine.now_ps) + 1
+        core = pipeline.core
+        after = [p.cost for p in (core.entry, core.decode, core.fallback) if p for _ in range(p.num_servers)]
+        for server, (old, new) in enumerate(zip(before, after, strict=True)):
+            if not _same_cost(old, new):
+                lane.engine.set_step_cost(server, new, now)
+        self.poke()
+        return True
+
+
+def _at_zero(table: FaultTable) -> FaultTable:
+    """The same fault at time 0."""
+    return FaultTable(table.kind, 0.0, table.duration_s, table.pipeline, table.target, table.value)
+
+
+def _value_at(value: int, table: FaultTable, now_ps: int) -> int:
+    """A stall's value is the time of its end."""
+    return value + now_ps if table.kind == "stall" else value
+
+
+def _same_cost(a: StepCost, b: StepCost) -> bool:
+    rest = (a.prefill_pair_ps, a.decode_unit_ps, a.kv_unit_ps) == (b.prefill_pair_ps, b.decode_unit_ps, b.kv_unit_ps)
+    return rest and np.array_equal(a.compute_ps, b.compute_ps) and np.array_equal(a.memory_ps, b.memory_ps)
+
+
+def _without_costs(built: BuiltPipeline) -> str:
+    """All of a pipeline but its step times, to compare."""
+    core = built.core
+    parts = []
+    for pool in (core.entry, core.decode, core.fallback):
+        fields = {} if pool is None else {name: getattr(pool, name) for name in pool.__slots__ if name != "cost"}
+        parts.append(repr((fields, pool and len(pool.cost.compute_ps))))
+    rest = {name: getattr(core, name) for name in core.__slots__ if name not in ("entry", "decode", "fallback")}
+    return repr((parts, rest))
+
+
+class _Population:
+    """Which root sessions of a kind are at work, lane by lane."""
+
+    def __init__(self, plan: Plan, num_lanes: int) -> None:
+        work = plan.workload
+        roots = np.flatnonzero(work.session_parent_request < 0)
+        kinds = work.session_kind[roots]
+        scheduled = work.session_start_ps[roots] < NOT_SCHEDULED
+        self.roots = [roots[kinds == kind] for kind in range(len(work.kinds))]
+        #: Sessions begun or to begin by themselves, then those of the reserve in order.
+        self.begun = [[int(scheduled[kinds == kind].sum())] * num_lanes for kind in range(len(work.kinds))]
+        self.wanted = [begun[0] for begun in self.begun]
+        self.most = [len(own) for own in self.roots]
+
+    def _is_over(self, lane: LiveLane, kind: int) -> NDArray[np.bool_]:
+        columns = lane.engine.sessions()
+        own = self.roots[kind][: self.begun[kind][lane.number]]
+        over: NDArray[np.bool_] = (columns.request[own] >= columns.request_end[own]) & ~columns.is_active[own]
+        return over
+
+    def at_work(self, lane: LiveLane) -> tuple[int, ...]:
+        """Sessions at work, by kind."""
+        return tuple(int((~self._is_over(lane, kind)).sum()) for kind in range(len(self.roots)))
+
+    def refill(self, lane: LiveLane, now_ps: int) -> None:
+        """Start as many sessions as are missing."""
+        for kind, at_work in enumerate(self.at_work(lane)):
+            begun = self.begun[kind]
+            missing = min(self.wanted[kind] - at_work, self.most[kind] - begun[lane.number])
+            for _ in range(missing):
+                at = max(now_ps, lane.engine.now_ps) + 1
+                lane.engine.start_session(int(self.roots[kind][begun[lane.number]]), at)
+                begun[lane.number] += 1
+
+    def retire_surplus(self, lane: LiveLane) -> None:
+        """Let the sessions that came last end with their present request until no more than wanted are left."""
+        for kind, own in enumerate(self.roots):
+            over = self._is_over(lane, kind)
+            at_work = own[: len(over)][~over]
+            surplus: Sequence[int] = at_work[self.wanted[kind] :].tolist()
+            for session in surplus:
+                lane.engine.retire(session)

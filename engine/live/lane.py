@@ -1,0 +1,237 @@
+"""One pipeline of a live run: its engine, the turns that end, those that are open, what its servers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.budgets import Budget
+from subsecond.engine.core.config import Fault, Pool, StepCost
+from subsecond.engine.core.engine import Engine
+from subsecond.engine.core.results import STAGES, open_stage
+from subsecond.engine.feed import Gauges, LaneInfo, OpenTurn, ParameterInfo, ServerGauge, ServerInfo, TurnEnd
+from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.turns import TOOLS, turns_of
+
+from .turnmap import TurnMap
+
+__all__ = ["MOST_OPEN", "LiveLane"]
+
+Int64 = NDArray[np.int64]
+
+#: Open turns that a gauge describes one by one.
+MOST_OPEN = 64
+
+
+class LiveLane:
+    """A pipeline at work; `number` is its place among the lanes."""
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        pipeline: BuiltPipeline,
+        turns: TurnMap,
+        faults: Sequence[Fault],
+        budgets: Sequence[Budget],
+        *,
+        seed: int,
+        compiled: bool | None,
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.pipeline = pipeline
+        self.engine = Engine(pipeline.core, turns.workload, faults, seed=seed, compiled=compiled, can_fail=True)
+        self._turns = turns
+        self._budgets = budgets
+        self._seen = self.engine.sessions().request
+        self.stages = (*turns.workload.before_ps, *STAGES, TOOLS, *turns.workload.after_ps)
+        self._pools = _pools(pipeline)
+
+    def info(self) -> LaneInfo:
+        """The lane for `Hello`."""
+        built = self.pipeline
+        names = [load.name for load in self.engine.loads()]
+        return LaneInfo(
+            name=self.name,
+            label=built.label,
+            model=built.model,
+            status=built.status,
+            servers=tuple(
+                ServerInfo(name, name.partition("[")[0], pool.capacity_units // pool.units_per_token, pool.max_seqs)
+                for name, pool in zip(names, self._pools, strict=True)
+            ),
+            parameters=tuple(
+                ParameterInfo(key, value.shown, value.unit, value.provenance, value.source)
+                for key, value in built.parameters.items()
+            ),
+        )
+
+    def step_costs(self) -> list[StepCost]:
+        """Cost of an iteration, by server."""
+        return [pool.cost for pool in self._pools]
+
+    def ended(self) -> list[TurnEnd]:
+        """Turns that have ended since the last call, in order of session."""
+        request = self.engine.sessions().request
+        found = []
+        for session in np.flatnonzero(request != self._seen):
+            ended = np.arange(self._seen[session], request[session])
+            found.append(self._turns.workload.turn[ended[self._turns.is_last[ended]]])
+        self._seen = request
+        turns = np.concatenate(found) if found else np.zeros(0, np.int64)
+        return self._ends(turns) if len(turns) else []
+
+    def _ends(self, ids: Int64) -> list[TurnEnd]:
+        part = self._turns.part(ids)
+        requests = self._turns.requests(ids)
+        results = self.engine.results(requests)
+        turns = turns_of(part, results, self.engine.now_ps)
+        stages = np.stack([turns.stage_ps(name) for name in self.stages], axis=1).tolist()
+        met = np.full((len(ids), len(self._budgets)), -1)
+        for place, budget in enumerate(self._budgets):
+            meant = turns.kind == part.kinds.index(budget.agents)
+            met[meant, place] = budget.met(turns)[meant]
+        first = turns.first
+
+        def total(column: NDArray[np.generic]) -> list[int]:
+            return np.add.reduceat(column.astype(np.int64), first).tolist()  # type: ignore[no-any-return]  # of ints
+
+        rows = zip(
+            ids.tolist(),
+            self._turns.session[ids].tolist(),
+            self._turns.index[ids].tolist(),
+            turns.kind.tolist(),
+            turns.state.tolist(),
+            turns.start_ps.tolist(),
+            turns.latency_ps.tolist(),
+            turns.ttft_ps.tolist(),
+            turns.tpot_ps.tolist(),
+            map(tuple, stages),
+            map(tuple, met.tolist()),
+            (turns.last - first + 1).tolist(),
+            total(part.prompt_tokens),
+            total(results.hit_tokens),
+            total(results.emitted_tokens),
+            total(results.attempts),
+            strict=True,
+        )
+        return [TurnEnd(self.number, *row) for row in rows]
+
+    def gauges(self, now_ps: int, faults: tuple[str, ...]) -> Gauges:
+        """The lane at the time that its engine has reached."""
+        oldest, count = self._open(now_ps)
+        return Gauges(now_ps, self.number, count, oldest, self._servers(), 0, faults)
+
+    def _servers(self) -> tuple[ServerGauge, ...]:
+        loads, counters = self.engine.loads(), self.engine.counters()
+        return tuple(
+            ServerGauge(
+                up=load.is_up,
+                queued=max(0, load.num_requests - load.num_decoding - load.num_prefilling),
+                batch=load.num_decoding + load.num_prefilling,
+                used_tokens=load.used_units // pool.units_per_token,
+                retained_tokens=load.retained_units // pool.units_per_token,
+                busy_ps=counter.busy_ps,
+                preemptions=counter.preemptions,
+                evictions=counter.evictions,
+            )
+            for load, counter, pool in zip(loads, counters, self._pools, strict=True)
+        )
+
+    def _open(self, now_ps: int) -> tuple[tuple[OpenTurn, ...], int]:
+        """The turns open longest, and how many are open."""
+        columns, work = self.engine.sessions(), self._turns.workload
+        network = self.pipeline.core.network_ps
+        session = np.flatnonzero(
+            (columns.request < columns.request_end) & (columns.is_active | (columns.arrive_ps >= 0))
+        )
+        request = columns.request[session]
+        turn = work.turn[request]
+        active, first = columns.is_active[session], self._turns.is_first[request]
+        sent = columns.arrive_ps[session] - network
+        start = np.where(active & first, 0, sent - self._turns.before_ps[turn])
+        begun = np.flatnonzero(active | ~first)
+        start[begun] = (
+            self.engine.results(self._turns.first[turn[begun]]).arrival_ps - self._turns.before_ps[turn[begun]]
+        )
+        is_open = np.flatnonzero(active | ~first | ((self._turns.before_ps[turn] > 0) & (start <= now_ps)))
+        oldest = is_open[np.argsort(start[is_open], kind="stable")[:MOST_OPEN]]
+        found = []
+        for place in oldest.tolist():
+            one = int(session[place]), int(request[place]), int(turn[place]), int(start[place])
+            if active[place]:
+                stage, since = open_stage(int(columns.stage[session[place]])), int(columns.mark_ps[session[place]])
+            elif first[place]:
+                stage, since = self._before(int(turn[place]), int(start[place]), now_ps)
+            else:
+                stage, since = TOOLS, -1
+            found.append(self._open_turn(*one, stage, since, now_ps, is_active=bool(active[place])))
+        return tuple(found), len(is_open)
+
+    def _before(self, turn: int, start_ps: int, now_ps: int) -> tuple[str, int]:
+        """The stage, of those before the first request, that a turn is in, and since when."""
+        since = start_ps
+        names = list(self._turns.workload.before_ps)
+        for name in names:
+            length = int(self._turns.workload.before_ps[name][turn])
+            if now_ps < since + length or name == names[-1]:
+                return name, since
+            since += length
+        raise AssertionError("a turn without stages before its request is not open before it")
+
+    def _open_turn(
+        self,
+        session: int,
+        request: int,
+        turn: int,
+        start_ps: int,
+        stage: str,
+        since_ps: int,
+        now_ps: int,
+        *,
+        is_active: bool,
+    ) -> OpenTurn:
+        work, network = self._turns.workload, self.pipeline.core.network_ps
+        spent = dict.fromkeys(self.stages, 0)
+        for name, column in work.before_ps.items():
+            spent[name] = int(column[turn])
+        first = int(self._turns.first[turn])
+        requests = np.arange(first, request + int(is_active))
+        if len(requests):
+            results = self.engine.results(requests)
+            for name in STAGES:
+                spent[name] = int(results.stages[name].sum())
+            if is_active:
+                spent["network"] -= network  # the way back is still to come
+            ends = results.finish_ps[: request - first] + network
+            later = results.arrival_ps[1:]
+            spent[TOOLS] = int((later - ends[: len(later)]).sum())
+            if not is_active:
+                since_ps = int(ends[-1])
+                if since_ps > now_ps:  # the reply is on its way to the client
+                    stage, since_ps = "network", since_ps - network
+                    spent["network"] -= network
+        if not is_active and stage in work.before_ps:
+            names = list(work.before_ps)
+            for name in names[names.index(stage) :]:
+                spent[name] = 0
+        since_ps = min(since_ps, now_ps)
+        return OpenTurn(
+            turn,
+            session,
+            int(self._turns.index[turn]),
+            int(self._turns.kind[turn]),
+            start_ps,
+            self.stages.index(stage),
+            since_ps,
+            tuple(spent.values()),
+        )
+
+
+def _pools(pipeline: BuiltPipeline) -> list[Pool]:
+    """The pool of each server."""
+    core = pipeline.core
+    return [pool for pool in (core.entry, core.decode, core.fallback) if pool for _ in range(pool.num_servers)]

@@ -1,0 +1,249 @@
+"""The live driver: the headless run at the pace of a clock, changed by commands."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.small import MS, S, colocated, disaggregated, workload
+
+from subsecond.engine.budgets import Budget
+from subsecond.engine.core.config import NOT_SCHEDULED, Pipeline, Workload
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import TurnEnd
+from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.live.clock import PacedClock
+from subsecond.engine.live.driver import LiveDriver
+from subsecond.engine.run import Plan, run_plan
+from subsecond.engine.scenario import FaultTable, parse_scenario
+from subsecond.engine.turns import TurnState
+
+
+class Hand:
+    """A wall clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def tool_turns(work: Workload) -> Workload:
+    """The same requests, two to a turn, with stages around them."""
+    turn = np.arange(work.num_requests) // 2
+    count = int(turn[-1]) + 1
+    gap = work.gap_ps + np.where(np.arange(work.num_requests) % 2 == 0, 5 * MS, 0)
+    hold = np.full(work.num_requests, 4 * MS)
+    before = {"endpointing": np.full(count, 3 * MS), "speech_to_text": np.full(count, 2 * MS)}
+    return replace(
+        work,
+        session_start_ps=work.session_start_ps + 5 * MS,
+        turn=turn,
+        gap_ps=gap,
+        hold_ps=hold,
+        before_ps=before,
+        after_ps={"text_to_speech": np.full(count, 4 * MS)},
+    )
+
+
+def plan(work: Workload | None = None, cores: dict[str, Pipeline] | None = None, **tables: object) -> Plan:
+    cores = cores or {"gpu": colocated(), "split": disaggregated()}
+    scenario = {"pipelines": {n: {} for n in cores}, "agents": [{"kind": "coding", "sessions": 1}], **tables}
+    work = work or tool_turns(workload(sessions=6, requests=4, kinds=("coding", "voice")))
+    return Plan(
+        scenario=parse_scenario(scenario, Path("small.toml")),
+        workload=work,
+        pipelines={n: BuiltPipeline(n, n, "tiny", "shipping", core, {}, {}) for n, core in cores.items()},
+        faults={n: [] for n in cores},
+        budgets=(Budget("own", "coding", 20 * MS, None, None, 95.0, "test"),),
+    )
+
+
+def driver(chosen: Plan, hand: Hand, speed: float = 20.0, *, keep: bool = False) -> LiveDriver:
+    return LiveDriver(chosen, PacedClock(speed, hand), compiled=False, keep_population=keep)
+
+
+@given(st.lists(st.floats(1e-6, 2e-4), min_size=1, max_size=30))
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_a_live_run_is_the_headless_run_whenever_one_looks(pauses_s: list[float]) -> None:
+    chosen = plan(duration_s=0.06)
+    headless = run_plan(chosen, compiled=False)
+    hand = Hand()
+    live = driver(chosen, hand)
+    ends: list[TurnEnd] = []
+    place = 0
+    while not live.is_over:
+        hand.now_s += pauses_s[place % len(pauses_s)]
+        place += 1
+        live.advance()
+        ends += live.turn_ends()
+        live.gauges()
+    for lane in live.lanes:
+        assert lane.engine.results().digest() == headless.lanes[lane.name].results.digest()
+        turns = headless.lanes[lane.name].turns
+        ended = np.flatnonzero(turns.state != TurnState.PENDING)
+        mine = {end.turn: end for end in ends if end.lane == lane.number}
+        assert sorted(mine) == ended.tolist()
+        for turn in ended.tolist():
+            assert mine[turn].latency_ps == turns.latency_ps[turn]
+            assert mine[turn].start_ps == turns.start_ps[turn]
+            assert dict(zip(lane.stages, mine[turn].stages_ps, strict=True)) == {
+                name: turns.stage_ps(name)[turn] for name in turns.stage_names
+            }
+            assert mine[turn].state == turns.state[turn]
+
+
+def test_the_loop_runs_to_the_end_of_the_duration() -> None:
+    chosen = plan(duration_s=0.2)
+    live = LiveDriver(chosen, PacedClock(20.0), compiled=False, keep_population=False)
+    asyncio.run(asyncio.wait_for(live.run(), 60))
+    assert live.is_over
+    assert live.now_ps == S // 5
+    assert live.clock_message(0.0).late_p99_ms >= 0
+
+
+def test_stages_met_and_budgets_of_a_turn() -> None:
+    hand = Hand()
+    live = driver(plan(), hand)
+    hand.now_s += 100
+    live.advance()
+    ends = live.turn_ends()
+    assert len(ends) == 2 * 12
+    for end in ends:
+        assert sum(end.stages_ps) == end.latency_ps
+        assert end.met == ((int(end.latency_ps <= 20 * MS),) if end.agent == 0 else (-1,))
+        assert end.requests == 2
+    assert live.turn_ends() == []
+
+
+def test_open_turns_tell_where_they_are() -> None:
+    hand = Hand()
+    live = driver(plan(), hand, speed=1.0)
+    seen = set()
+    for _ in range(300):
+        hand.now_s += 0.0004
+        live.advance()
+        for gauge in live.gauges():
+            assert gauge.open_turns == len(gauge.oldest)
+            for turn in gauge.oldest:
+                seen.add(live.lanes[gauge.lane].stages[turn.stage])
+                assert 0 <= turn.start_ps <= turn.since_ps <= gauge.at_ps
+                assert sum(turn.stages_ps) <= gauge.at_ps - turn.start_ps
+    assert seen >= {"endpointing", "speech_to_text", "routing", "prefill", "decode_rest", "tools"}
+
+
+def reserve(wanted: int = 2, held: int = 6) -> Plan:
+    work = workload(sessions=held, requests=2, gap_ps=20 * MS, kinds=("coding",))
+    starts = work.session_start_ps.copy()
+    starts[wanted:] = NOT_SCHEDULED
+    return plan(replace(work, session_start_ps=starts))
+
+
+def run_on(live: LiveDriver, hand: Hand, seconds: float) -> None:
+    for _ in range(round(seconds / 0.001)):
+        hand.now_s += 0.001
+        live.advance()
+        live.turn_ends()
+
+
+def test_sessions_that_end_are_replaced() -> None:
+    hand = Hand()
+    live = driver(reserve(), hand, speed=1.0, keep=True)
+    run_on(live, hand, 0.06)
+    assert live.load().sessions == (2,)
+    assert all(lane.engine.sessions().request[2] > 4 for lane in live.lanes)
+
+
+def test_the_load_goes_up_and_down() -> None:
+    hand = Hand()
+    live = driver(reserve(), hand, speed=1.0, keep=True)
+    run_on(live, hand, 0.01)
+    live.set_load("coding", 4)
+    run_on(live, hand, 0.004)
+    assert live.load().sessions == (4,)
+    live.set_load("coding", 1)
+    run_on(live, hand, 0.03)
+    assert live.load().sessions == (1,)
+    with pytest.raises(InputError, match="0 to 6"):
+        live.set_load("coding", 7)
+    with pytest.raises(InputError, match="coding"):
+        live.set_load("voice", 1)
+
+
+def test_pause_step_and_speed() -> None:
+    hand = Hand()
+    live = driver(plan(), hand, speed=1.0)
+    hand.now_s += 0.002
+    live.clock.pause()
+    before = live.now_ps
+    hand.now_s += 50
+    live.advance()
+    assert live.now_ps == before
+    live.step(0)
+    assert live.now_ps > before
+    at = live.now_ps
+    live.step(5 * MS)
+    assert live.now_ps == at + 5 * MS
+    live.clock.resume()
+    live.clock.set_speed(10.0)
+    hand.now_s += 0.001
+    assert live.now_ps == pytest.approx(at + 15 * MS, abs=10)
+    with pytest.raises(ValueError, match="paused"):
+        live.step(1)
+    for speed in (0.0, 101.0, float("nan")):
+        with pytest.raises(ValueError, match="speed"):
+            live.clock.set_speed(speed)
+
+
+def test_a_fault_strikes_now_and_is_mended() -> None:
+    hand = Hand()
+    live = driver(plan(), hand, speed=1.0)
+    hand.now_s += 0.01
+    live.advance()
+    (note,) = live.inject(FaultTable("decode_down", 0.0, duration_s=0.02))
+    assert (note.lane, note.kind) == (1, "decode_down")
+    hand.now_s += 0.005
+    live.advance()
+    gpu, split = live.gauges()
+    assert gpu.faults == ()
+    assert split.faults == ("decode_down 0",)
+    assert not split.servers[2].up
+    hand.now_s += 0.05
+    live.advance()
+    assert live.gauges()[1].servers[2].up
+    assert live.gauges()[1].faults == ()
+    with pytest.raises(InputError, match="prefill_down"):
+        live.inject(FaultTable("meteor", 0.0))
+
+
+def test_other_step_times_hold_from_now_on() -> None:
+    hand = Hand()
+    live = driver(plan(), hand, speed=1.0)
+    hand.now_s += 0.01
+    live.advance()
+    usual = live.lanes[0].pipeline
+    pool = usual.core.entry
+    slow = replace(pool.cost, compute_ps=pool.cost.compute_ps * 10)
+    other = replace(usual, core=replace(usual.core, entry=replace(pool, cost=slow)))
+    assert live.set_costs("gpu", other)
+    bigger = replace(usual, core=replace(usual.core, entry=replace(pool, capacity_units=7)))
+    assert not live.set_costs("gpu", bigger)
+    hand.now_s += 10
+    live.advance()
+    headless = run_plan(live.plan, compiled=False).lanes["gpu"].results
+    assert live.lanes[0].engine.results().end_ps > headless.end_ps
+
+
+def test_hello_names_everything() -> None:
+    live = driver(plan(), Hand())
+    hello = live.hello("run-1", "/tmp/x")
+    assert [lane.name for lane in hello.lanes] == ["gpu", "split"]
+    assert [server.role for server in hello.lanes[1].servers] == ["prefill", "prefill", "decode"]
+    assert hello.stages[:2] == ("endpointing", "speech_to_text")
+    assert hello.budgets[0].turn_ps == 20 * MS
