@@ -87,3 +87,14 @@ def test_options_that_are_no_numbers_are_one_line(
     error = capsys.readouterr().err
     assert error.startswith(f"subsecond: {option}: got '{text}', expected a")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("group", [[], ["catalog"]])
+def test_help_cuts_no_sentence(
+    group: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["subsecond", *group, "--help"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    assert "..." not in capsys.readouterr().out

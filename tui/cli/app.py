@@ -68,7 +68,7 @@ def _options(
     pass
 
 
-@app.command()
+@app.command(short_help="Run a scenario and show who kept the budgets.")
 def run(
     scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
     trace: Annotated[
@@ -122,7 +122,7 @@ def run(
     )
 
 
-app.add_typer(catalog_app, name="catalog")
+app.add_typer(catalog_app, name="catalog", short_help="List and explain the facts behind every prediction.")
 
 
 @app.command()
@@ -136,7 +136,7 @@ def scenarios() -> None:
         typer.echo(f"{name:<{max(map(len, names))}}  {tables.get('title', '')}")
 
 
-@app.command()
+@app.command(short_help="Compare predictions with published measurements.")
 def validate(
     file: Annotated[
         Path | None, typer.Argument(help="Measurements as CSV; by default the published ones that ship.")

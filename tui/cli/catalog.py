@@ -56,7 +56,7 @@ def list_command(
         print_list(entries, _terminal())
 
 
-@app.command("show")
+@app.command("show", short_help="Show the values of an entry and their sources.")
 def show_command(
     name: Annotated[str, typer.Argument(help="Name or alias: cs-3, h100, gpt-oss-120b; or KIND/NAME.")],
     key: Annotated[str | None, typer.Argument(help="Only this value.")] = None,
