@@ -17,12 +17,15 @@ class PacedClock:
 
     Args:
         monotonic: seconds that never go back.
+        start_ps: virtual time at the beginning.
     """
 
-    def __init__(self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic, *, start_ps: int = 0
+    ) -> None:
         self._monotonic = monotonic
         self._wall_s = monotonic()
-        self._ps = 0
+        self._ps = start_ps
         self._paused = False
         self._speed = 1.0
         self.set_speed(speed)

@@ -126,6 +126,32 @@ app.add_typer(catalog_app, name="catalog", short_help="List and explain the fact
 
 
 @app.command()
+def serve(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    host: Annotated[str, typer.Option(help="Address to serve on; this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any free one.", min=0, max=65535)] = 0,
+    speed: Annotated[float, typer.Option(help="Virtual seconds per second, 0.1 to 100.")] = 1.0,
+    head_start: Annotated[float, typer.Option(metavar="S", help="Virtual seconds that are over at the start.")] = 0.0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
+    ] = None,
+    owned: Annotated[bool, typer.Option("--owned", hidden=True)] = False,
+) -> None:
+    """Run a scenario live, without a screen; `subsecond tui --attach` watches it."""
+    from subsecond.tui.cli.serve import serve_command
+
+    serve_command(
+        scenario=scenario,
+        host=host,
+        port=port,
+        speed=speed,
+        head_start_s=head_start,
+        settings=settings or [],
+        owned=owned,
+    )
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that ship."""
     from subsecond.engine.scenario import load_tables, scenario_names

@@ -1,0 +1,99 @@
+"""Those who watch a run: each gets every turn, and as many gauges as it can take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from subsecond.engine.feed import Clock, Gauges, Load, Message, Notice, encode
+
+__all__ = ["Observer", "Observers"]
+
+#: Turns that may wait for a slow observer; beyond, it is let go instead of filling the memory.
+MOST_WAITING = 200_000
+#: Turns that a new observer gets of the past.
+HISTORY = 20_000
+
+
+class Observer:
+    """One connection. Messages wait in order; of gauges, clock and load only the latest."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self.socket = socket
+        self._waiting: deque[bytes] = deque()
+        self._latest: dict[tuple[str, int], bytes] = {}
+        self._dropped = 0
+        self._wake = asyncio.Event()
+
+    def put(self, message: Message, data: bytes) -> bool:
+        """Let a message be sent soon; False if the observer is too far behind to be kept."""
+        if isinstance(message, Gauges | Clock | Load):
+            key = (type(message).__name__, message.lane if isinstance(message, Gauges) else 0)
+            self._dropped += key in self._latest
+            self._latest[key] = data
+        else:
+            self._waiting.append(data)
+        self._wake.set()
+        return len(self._waiting) <= MOST_WAITING
+
+    async def send_all(self) -> None:
+        """Send what waits, for as long as the connection lasts."""
+        while not self.socket.closed:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self.socket.send_str(self._waiting.popleft().decode())
+            if self._dropped > 100:
+                text = "this observer reads slowly: it gets fewer gauges, and every turn"
+                await self.socket.send_str(encode(Notice("warning", text, self._dropped)).decode())
+                self._dropped = 0
+            for key in list(self._latest):
+                await self.socket.send_str(self._latest.pop(key).decode())
+
+
+class Observers:
+    """All connections, and the turns of the present run for those who come later."""
+
+    def __init__(self) -> None:
+        self._all: set[Observer] = set()
+        self._hello = b""
+        self._history: deque[bytes] = deque(maxlen=HISTORY)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def begin(self, hello: Message) -> None:
+        """A run begins: everybody gets its first message, and what was before is forgotten."""
+        self._hello = encode(hello)
+        self._history.clear()
+        for observer in self._all:
+            observer.put(hello, self._hello)
+
+    def add(self, observer: Observer) -> None:
+        """A new observer gets the first message and the past."""
+        notice = Notice("info", "")  # stands for any message that must not be left out
+        for data in (self._hello, *self._history):
+            observer.put(notice, data)
+        self._all.add(observer)
+
+    def remove(self, observer: Observer) -> None:
+        """An observer has gone."""
+        self._all.discard(observer)
+
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Give messages to everybody; whoever is too far behind is let go."""
+        for message in messages:
+            data = encode(message)
+            if not isinstance(message, Gauges | Clock | Load):
+                self._history.append(data)
+            for observer in [o for o in self._all if not o.put(message, data)]:
+                self.remove(observer)
+                await observer.socket.close(code=1008, message=b"too slow")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for observer in list(self._all):
+            await observer.socket.close(code=1001, message=b"the service ends")

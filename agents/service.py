@@ -1,0 +1,208 @@
+"""The engine service: a live run, and a websocket for those who watch and steer it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import (
+    Command,
+    InjectFault,
+    KeepRecording,
+    Message,
+    Notice,
+    Pause,
+    Resume,
+    SetKnob,
+    SetLoad,
+    SetSpeed,
+    Step,
+    decode_command,
+)
+from subsecond.engine.live.clock import PacedClock
+from subsecond.engine.live.driver import LiveDriver
+from subsecond.engine.run import Plan
+from subsecond.engine.scenario import FaultTable
+
+from .observers import Observer, Observers
+
+__all__ = ["LOOPBACK", "Service"]
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+#: Seconds between two looks at the lanes, and looks between two messages about the load.
+PERIOD_S: Final = 0.1
+LOAD_EVERY: Final = 5
+PS_PER_S = 10**12
+PS_PER_MS = 10**9
+#: Longest command, in bytes.
+MAX_COMMAND = 64 * 1024
+
+#: Settings (as `--set` takes them) -> the plan that they make of the scenario.
+MakePlan = Callable[[Sequence[str]], Plan]
+
+
+class Service:
+    """Runs a plan live and serves `/v1/observe` and `/health`.
+
+    Args:
+        make_plan: called again when a knob changes more than step times; the run then starts anew.
+        head_start_s: virtual seconds that are over when the first observer looks, so that the screen is not empty.
+    """
+
+    def __init__(self, make_plan: MakePlan, *, speed: float = 1.0, head_start_s: float = 0.0) -> None:
+        self._make_plan = make_plan
+        self._speed = speed
+        self._head_start_ps = round(head_start_s * PS_PER_S)
+        self._settings: list[str] = []
+        self._observers = Observers()
+        self._driver = self._begin(make_plan([]))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._restart = asyncio.Event()
+
+    def _begin(self, plan: Plan) -> LiveDriver:
+        driver = LiveDriver(plan, PacedClock(self._speed, start_ps=self._head_start_ps))
+        driver.catch_up()
+        self._observers.begin(driver.hello(uuid.uuid4().hex[:12], ""))
+        return driver
+
+    async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Serve until cancelled; `ready` is told the address of the feed.
+
+        Raises:
+            InputError: an address that is not this machine's own, or a port that is taken.
+        """
+        if host not in LOOPBACK:
+            raise InputError("--host", "", host, "an address of this machine alone: " + ", ".join(LOOPBACK))
+        app = web.Application()
+        app.router.add_get("/v1/observe", self._observe)
+        app.router.add_get("/health", self._health)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port)
+            try:
+                await site.start()
+            except OSError as error:
+                raise InputError("--port", "", str(port), f"a free port ({error.strerror})") from None
+            address = runner.addresses[0]
+            shown = f"[{host}]" if ":" in host else host
+            ready(f"ws://{shown}:{address[1]}/v1/observe")
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._drive())
+                tasks.create_task(self._publish())
+        finally:
+            await self._observers.close()
+            await runner.cleanup()
+
+    async def _drive(self) -> None:
+        while True:
+            driver = self._driver
+            running = asyncio.create_task(driver.run())
+            restart = asyncio.create_task(self._restart.wait())
+            try:
+                await asyncio.wait((running, restart), return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    running.result()
+                    await restart
+            finally:
+                running.cancel()
+                restart.cancel()
+            self._restart.clear()
+
+    async def _publish(self) -> None:
+        looks = 0
+        while True:
+            driver = self._driver
+            messages: list[Message] = [*driver.turn_ends(), *driver.gauges(), driver.clock_message(time.time())]
+            if looks % LOAD_EVERY == 0:
+                messages.append(driver.load())
+            looks += 1
+            await self._observers.publish(messages)
+            await asyncio.sleep(PERIOD_S)
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "virtual_s": self._driver.now_ps / PS_PER_S})
+
+    async def _observe(self, request: web.Request) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.partition("://")[2].rpartition(":")[0].strip("[]") not in LOOPBACK:
+            raise web.HTTPForbidden(text="pages of other sites may not watch")
+        socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=MAX_COMMAND, compress=False)
+        await socket.prepare(request)
+        observer = Observer(socket)
+        self._observers.add(observer)
+        sender = asyncio.create_task(observer.send_all())
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await self._command(observer, message.data)
+        finally:
+            self._observers.remove(observer)
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await sender
+        return socket
+
+    async def _command(self, observer: Observer, data: str | bytes) -> None:
+        """Do what one observer asks; what is wrong with it is nobody else's business."""
+        try:
+            command = decode_command(data)
+            messages = self._obey(command)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            messages, notice = [], Notice("error", f"not understood: {error}")
+        except (InputError, ValueError) as error:
+            messages, notice = [], Notice("error", str(error))
+        else:
+            await self._observers.publish([*messages, self._driver.clock_message(time.time()), self._driver.load()])
+            return
+        observer.put(notice, msgspec.json.encode(notice))
+
+    def _obey(self, command: Command) -> list[Message]:
+        driver = self._driver
+        match command:
+            case SetSpeed(speed):
+                driver.clock.set_speed(speed)
+                self._speed = speed
+            case Pause():
+                driver.clock.pause()
+            case Resume():
+                driver.clock.resume()
+            case Step(ms):
+                if not 0 <= ms <= 1e9:
+                    raise InputError("step", "ms", ms, "a number of ms from 0 to 1e9")
+                driver.step(round(ms * PS_PER_MS))
+            case SetLoad(agents, sessions):
+                driver.set_load(agents, sessions)
+            case InjectFault(kind, lane, target, value, duration_s):
+                if duration_s is not None and not 0 < duration_s <= 1e6:
+                    raise InputError("fault", "duration_s", duration_s, "a number of seconds above 0")
+                return list(driver.inject(FaultTable(kind, 0.0, duration_s, lane, target, value)))
+            case SetKnob(lane, key, value):
+                return self._turn(lane, key, value)
+            case KeepRecording():
+                return [Notice("warning", "this service records nothing")]
+        driver.poke()
+        return []
+
+    def _turn(self, lane: str, key: str, value: float | str | bool) -> list[Message]:
+        if lane not in {one.name for one in self._driver.lanes}:
+            raise InputError("knob", "lane", lane, "one of " + ", ".join(one.name for one in self._driver.lanes))
+        shown = (
+            str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else f"{value:g}"
+        )
+        settings = [*self._settings, f"pipelines.{lane}.{key}={shown}"]
+        plan = self._make_plan(settings)
+        self._settings = settings
+        if self._driver.set_costs(lane, plan.pipelines[lane]):
+            return [Notice("info", f"{lane}: {key} is {value} from now on")]
+        self._driver = self._begin(plan)
+        self._restart.set()
+        return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]

@@ -1,0 +1,5 @@
+"""`python -m subsecond.tui.cli`: the command `subsecond`."""
+
+from subsecond.tui.cli.app import main
+
+main()

@@ -1,0 +1,84 @@
+"""`subsecond serve`: the engine service alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from subsecond.agents.plan import plan_run
+from subsecond.agents.service import Service
+from subsecond.engine.errors import InputError
+from subsecond.engine.live.clock import MAX_SPEED, MIN_SPEED
+from subsecond.engine.run import Plan
+from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
+
+__all__ = ["serve_command"]
+
+#: Sessions of each kind of agents that may come on top of the scenario's while it runs.
+RESERVE = 400
+
+
+def serve_command(
+    *, scenario: str, host: str, port: int, speed: float, head_start_s: float, settings: list[str], owned: bool
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        owned: say the address as one JSON line on standard output, and end when standard input does: whoever started
+            the service holds its other end, and nothing is left behind when that process is gone.
+
+    Raises:
+        InputError: the scenario or an option cannot be used.
+    """
+    if not MIN_SPEED <= speed <= MAX_SPEED:
+        raise InputError("--speed", "", speed, f"a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
+    if not 0 <= head_start_s <= 1e5:
+        raise InputError("--head-start", "", head_start_s, "a number of seconds from 0 to 100000")
+
+    def make_plan(more: Sequence[str]) -> Plan:
+        tables, path = load_tables(scenario)
+        tables.pop("duration_s", None)  # live runs end when somebody ends them
+        apply_settings(tables, [*settings, *more])
+        return plan_run(parse_scenario(tables, path), reserve=RESERVE)
+
+    service = Service(make_plan, speed=speed, head_start_s=head_start_s)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(service, host, port, owned=owned))
+
+
+async def _serve(service: Service, host: str, port: int, *, owned: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # where loops know no signals, Ctrl-C still interrupts
+            loop.add_signal_handler(name, stop.set)
+    if owned:
+
+        def watch() -> None:
+            with contextlib.suppress(OSError, ValueError):
+                while sys.stdin.buffer.read(4096):
+                    pass
+            loop.call_soon_threadsafe(stop.set)
+
+        threading.Thread(target=watch, daemon=True).start()
+    serving = asyncio.create_task(service.run(host, port, lambda url: _say(url, owned=owned)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+def _say(url: str, *, owned: bool) -> None:
+    if owned:
+        print(msgspec.json.encode({"url": url}).decode(), flush=True)
+    else:
+        sys.stderr.write(f"subsecond: serving {url}\n")
