@@ -199,12 +199,14 @@ def _faults(run: Run) -> Weighted:
         stuck = int(np.count_nonzero(inside & is_open))
         failed = int(np.count_nonzero(turns.state == TurnState.FAILED))
         retried = int(np.count_nonzero(lane.results.attempts > 0))
-        text = f"{name}: the faults from {begin / PS_PER_S:g} s to {end / PS_PER_S:g} s touch {counted(hit, 'turn')}"
+        text = (
+            f"{name}: the faults from {begin / PS_PER_S:,.6g} s to {end / PS_PER_S:,.6g} s touch {counted(hit, 'turn')}"
+        )
         text += f"; {counted(retried, 'request')} lost work or {'was' if retried == 1 else 'were'} refused"
         text += f", {counted(failed, 'turn')} failed"
         if stuck:
             text += f", {counted(stuck, 'turn')} had no answer when the run stopped"
-        slow = _recovery_ps(lane, begin)
+        slow = _recovery_ps(lane, begin, end)
         if slow is not None and not stuck:
             text += f"; turns are back to their usual time {_time(slow)} after the first fault"
         yield 2.8, text + "."
@@ -233,11 +235,12 @@ def _mends(fault: Fault) -> bool:
     return fault.kind is FaultKind.SERVER_UP or healthy.get(fault.kind) == fault.value
 
 
-def _recovery_ps(lane: Lane, begin: int) -> int | None:
-    """From the first fault to the end of the last turn that the pipeline took unusually long for; None: unknown.
+def _recovery_ps(lane: Lane, begin: int, mended: int) -> int | None:
+    """From the first fault to the end of the backlog that it leaves; None: unknown, or no turn was slow.
 
-    Unusual is twice the time that all but 1 % of the turns before the fault took, without the stages outside the
-    pipeline.
+    The backlog is the turns that the pipeline took unusually long for and that begin before the last fault is mended,
+    or before another turn of the backlog ends. Unusual is twice the time that all but 1 % of the turns before the fault
+    took, without the stages outside the pipeline.
     """
     turns = lane.turns
     answered = turns.state == TurnState.ANSWERED
@@ -249,8 +252,14 @@ def _recovery_ps(lane: Lane, begin: int) -> int | None:
     if len(before) < 20:
         return None
     usual = int(np.quantile(before, 0.99))
-    slow = end[answered & (end >= begin) & (own > 2 * usual)]
-    return int(slow.max()) - begin if len(slow) else None
+    slow = np.flatnonzero(answered & (end >= begin) & (own > 2 * usual))
+    until, last = mended, None
+    for turn in slow[np.argsort(turns.start_ps[slow], kind="stable")]:
+        if turns.start_ps[turn] > until:
+            break
+        last = max(last or 0, int(end[turn]))
+        until = max(until, last)
+    return None if last is None else last - begin
 
 
 def _share(part: int, whole: int) -> str:
@@ -264,4 +273,6 @@ def _time(ps: float) -> str:
     ms = ps / PS_PER_MS
     if ms < 10:
         return f"{ms:.2g} ms"
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.3g} s"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.3g} s" if ms < 999_500 else f"{ms / 1000:,.0f} s"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from support.small import MS, S, colocated, disaggregated, workload
 
@@ -173,3 +175,17 @@ def test_turns_that_wait_for_ever_count_as_missed_and_not_as_a_short_run() -> No
     assert stuck.whole.goodput_per_s < well.whole.goodput_per_s
     waited = stuck.turns.stop_ps - stuck.turns.start_ps[stuck.turns.state == TurnState.PENDING]
     assert (waited >= 0).all()
+
+
+def test_slow_turns_long_after_a_fault_are_not_its_backlog() -> None:
+    """A reply every second; the router stalls for 3 s and again 7 s later, and the findings know of the first alone."""
+    starts = np.arange(40, dtype=np.int64) * S
+    work = replace(workload(sessions=40, requests=1, kinds=("coding", "voice")), session_start_ps=starts)
+    stall = [Fault(25 * S, FaultKind.STALL_UNTIL, 0, 28 * S), Fault(35 * S, FaultKind.STALL_UNTIL, 0, 39 * S)]
+    outcome = run(cores={"gpu": colocated()}, work=work, faults={"gpu": stall})
+    lane = outcome.lanes["gpu"]
+    only_first = replace(lane, faults=(stall[0],))
+    found = "\n".join(findings_of(replace(outcome, lanes={"gpu": only_first})))
+    match = re.search(r"usual time (\S+) s after", found)
+    assert match
+    assert 0 < float(match[1]) < 10
