@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from subsecond.engine.catalog import MEASUREMENTS, catalog
 from subsecond.engine.errors import InputError
 from subsecond.engine.latency.measurements import read_measurements
-from subsecond.engine.latency.validation import METRICS, predict_rows, summarise
+from subsecond.engine.latency.validation import KINDS, METRICS, predict_rows, summarise
 
 HEADER = "id,kind,engine,device,n_devices,model,tp,input_tokens,output_tokens,concurrency,spec_decode,metric,value,note"
 ROW = "X1,colocated,vllm,h100-sxm,1,qwen3-8b,1,1024,128,1,none,tpot_ms,8,family=mine; free words"
@@ -151,3 +153,107 @@ def test_sizes_nobody_published_are_reckoned_or_refused(tmp_path: Path) -> None:
     assert row.predicted > 1e6
     with pytest.raises(InputError, match="input_tokens"):
         read_measurements(table(tmp_path, ROW.replace("1024", "10000000000000")))
+
+
+def predicted(folder: Path, *rows: str, header: str = HEADER) -> list[float]:
+    values = [p.predicted for p in predict_rows(read_measurements(table(folder, *rows, header=header)))]
+    assert None not in values
+    return [value for value in values if value is not None]
+
+
+def test_names_may_be_written_otherwise(tmp_path: Path) -> None:
+    plain, wordy = predicted(
+        tmp_path,
+        ROW.replace("qwen3-8b", "llama-3.1-8b"),
+        ROW.replace("qwen3-8b", "meta-llama/Llama-3.1-8B-Instruct").replace("h100-sxm", "NVIDIA H100 SXM5 80GB"),
+    )
+    assert plain == wordy
+
+
+def test_an_instance_is_its_accelerators(tmp_path: Path) -> None:
+    cells = "X1,colocated,vllm,{},llama-3.3-70b,,1024,128,8,none,tpot_ms,8,"
+    chips, instance, one, none = predicted(
+        tmp_path,
+        *(cells.format(words) for words in ("h200-sxm,8", "p5en.48xlarge,8", "p5en.48xlarge,1", "p5en.48xlarge,")),
+    )
+    assert chips == instance == one == none
+
+
+def test_units_of_metrics(tmp_path: Path) -> None:
+    milliseconds, seconds, itl = predicted(
+        tmp_path, ROW, ROW.replace("tpot_ms", "tpot_s"), ROW.replace("tpot_ms", "itl_ms")
+    )
+    assert seconds == pytest.approx(milliseconds / 1e3)
+    assert itl == milliseconds
+
+
+@pytest.mark.parametrize("setup", ["vllm,h100-sxm,1,qwen3-8b,1", "cerebras,wse-3,,llama-3.1-8b,"])
+def test_the_whole_is_first_token_and_the_rest(tmp_path: Path, setup: str) -> None:
+    cells = f"X1,colocated,{setup},1024,128,4,none,{{}},8,"
+    first, each, whole = predicted(tmp_path, *(cells.format(name) for name in ("ttft_ms", "tpot_ms", "e2e_ms")))
+    assert whole == pytest.approx(first + 127 * each)
+
+
+def test_several_copies_share_the_load(tmp_path: Path) -> None:
+    cells = "X1,colocated,vllm,h100-sxm,{},llama-3.1-8b,1,1024,128,{},none,{},8,"
+    one, four = predicted(
+        tmp_path, cells.format(1, 16, "total_output_tok_s"), cells.format(4, 64, "total_output_tok_s")
+    )
+    assert four == pytest.approx(4 * one)
+    one, four = predicted(tmp_path, cells.format(1, 16, "tpot_ms"), cells.format(4, 64, "tpot_ms"))
+    assert four == pytest.approx(one)
+
+
+def test_weights_nobody_stated_are_the_widest_that_fit(tmp_path: Path) -> None:
+    header = HEADER.replace("model,tp", "model,weight_dtype,tp")
+    cells = "X1,colocated,vllm,h100-sxm,1,llama-3.3-70b,{},1,1024,128,1,none,tpot_ms,8,"
+    unsaid, eight = predicted(tmp_path, cells.format(""), cells.format("fp8"), header=header)
+    assert unsaid == eight
+    (wide,) = predict_rows(read_measurements(table(tmp_path, cells.format("bf16"), header=header)))
+    assert "does not fit" in wide.skipped
+
+
+def test_cells_that_say_unknown_are_empty(tmp_path: Path) -> None:
+    unknown, empty = predicted(tmp_path, ROW.replace(",1,none", ",unknown,none"), ROW.replace(",1,none", ",,none"))
+    assert unknown == empty
+
+
+CELLS = {
+    "kind": KINDS,
+    "engine": (
+        "",
+        "vllm",
+        "tensorrt-llm",
+        "xyz 9",
+        "oci-genai",
+        "groqcloud",
+        "splitwise-testbed-2023",
+        "mlperf-v6 (X)",
+    ),
+    "device": ("", "H100 SXM5 80GB", "trn2.48xlarge", "b200", "wse-3", "groq-lpu-v1", "mi355x", "trn1.32xlarge", "h20"),
+    "n_devices": ("", "1", "8", "72"),
+    "model": ("Llama 3.3 70B FP8", "openai/gpt-oss-120b", "deepseek-r1", "gemma-4-31b", "bloom-176b", "kimi-k2.6"),
+    "weight_dtype": ("", "w4a16", "mxfp4", "nvfp4", "int8", "bf16", "fp8_e4m3"),
+    "kv_dtype": ("", "fp8", "auto"),
+    "tp": ("", "1", "8", "8+8", "999", "0"),
+    "ep_or_dp": ("", "EP8", "DEP4", "ADP8 EP8", "DP8", "PP2", "DEP0"),
+    "input_tokens": ("", "1", "1024", "1000000"),
+    "cached_tokens": ("", "1000", "1024"),
+    "output_tokens": ("", "1", "32768"),
+    "concurrency": ("", "1", "10000"),
+    "spec_decode": ("", "none", "MTP k=3", "eagle3", "k=99"),
+    "metric": (*METRICS, "itl_ms"),
+    "statistic": ("", "mean", "p50", "p99", "max"),
+    "note": ("", "family=x; at_tok_s_user=50", "chunk=2048", "all requests queued at once (1k: 3000 requests)"),
+}
+
+
+def test_any_setup_is_predicted_or_skipped_with_a_reason(tmp_path: Path) -> None:
+    random = Random(7)
+    rows = [",".join([f"Z{i}", *(random.choice(words) for words in CELLS.values()), "7"]) for i in range(1500)]
+    path = table(tmp_path, *rows, header=",".join(["id", *CELLS, "value"]))
+    found = predict_rows(read_measurements(path))
+    for p in found:
+        assert (p.predicted is None) == bool(p.skipped)
+        assert p.predicted is None or 0 < p.predicted < math.inf
+    assert sum(p.predicted is not None for p in found) > len(found) / 3
