@@ -1,0 +1,362 @@
+"""Reads a recording: windows of turns, the state at a moment, messages in order; also while it is being written."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+
+from .opening import check, connect, damaged, remove_copy
+from .rows import READERS, TABLES, Row, read_knob, turn_of
+from .schema import FIXED_COLUMNS, turn_columns
+
+__all__ = ["Metadata", "Recording", "State", "TurnColumns"]
+
+Int64 = NDArray[np.int64]
+
+_NEWEST = (1 << 63) - 1
+#: Rows read at a time while messages are replayed.
+_CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a recording says about its run.
+
+    Attributes:
+        tables: the scenario as read, with all settings.
+        driver: "live" or "virtual".
+        created_unix_s: when the recording began, seconds since 1970.
+        digest: of the results of a run in virtual time.
+        is_finished: closed in order; otherwise it is being written, or its writer has died.
+        end_ps: when the run ended; None if it is not finished.
+        dropped_gauges: messages that were left out because the disk was slow.
+    """
+
+    format: int
+    package_version: str
+    catalog_digest: str
+    seed: int
+    tables: dict[str, Any]
+    driver: str
+    created_unix_s: float
+    digest: str | None
+    is_finished: bool
+    end_ps: int | None
+    dropped_gauges: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurnColumns:
+    """Turns by their end, [num_turns] each; see `feed.TurnEnd` for what they mean.
+
+    Attributes:
+        stages_ps: [num_turns, num_stages].
+        met: [num_turns, num_budgets]; -1 not meant.
+    """
+
+    lane: Int64
+    turn: Int64
+    session: Int64
+    index: Int64
+    agent: Int64
+    state: Int64
+    start_ps: Int64
+    end_ps: Int64
+    latency_ps: Int64
+    ttft_ps: Int64
+    tpot_ps: Int64
+    requests: Int64
+    prompt_tokens: Int64
+    hit_tokens: Int64
+    output_tokens: Int64
+    attempts: Int64
+    stages_ps: Int64
+    met: Int64
+
+    def __len__(self) -> int:
+        return len(self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was known at a moment: the latest message of each kind at or before it.
+
+    Attributes:
+        gauges: by lane; a lane without any is left out.
+        faults: set at or before the moment and not over.
+        knobs: parameters changed so far, in order.
+    """
+
+    at_ps: int
+    clock: Clock | None
+    load: Load | None
+    gauges: dict[int, Gauges]
+    faults: tuple[FaultNote, ...]
+    knobs: tuple[tuple[int, SetKnob], ...]
+
+
+class Recording:
+    """An open recording, read-only. Windows of time are `since_ps < at <= until_ps`; a turn counts when it ends.
+
+    One thread at a time may use it. Every method raises `InputError` if the file turns out to be damaged.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, copy: Path | None = None) -> None:
+        """Use `open`."""
+        self._connection = connection
+        self._copy = copy
+        self.path = path
+        try:
+            self._hello: Hello = msgspec.json.decode(self._meta()["hello"], type=Hello)
+        except (KeyError, TypeError, msgspec.DecodeError):
+            raise InputError(str(path), "", "a file without a run", "a recording") from None
+        self._columns = turn_columns(self._hello)
+        self._num_stages = len(self._hello.stages)
+        self._longest = (0, 0)  # seq up to which turns have been looked at, longest latency until there
+
+    @classmethod
+    def open(cls, path: Path | str) -> Recording:
+        """Open a recording, finished or not.
+
+        Raises:
+            InputError: no such file, no recording, one of a newer format, or one that is damaged.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                head = file.read(16)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError("recording", "", str(path), f"a recording that can be read ({reason})") from None
+        if not head:
+            raise InputError(str(path), "", "an empty file", "a recording")
+        connection, copy = connect(path)
+        try:
+            check(connection, path)
+            return cls(connection, path, copy)
+        except BaseException:
+            connection.close()
+            remove_copy(copy)
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+        remove_copy(self._copy)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def hello(self) -> Hello:
+        """The run's first message."""
+        return self._hello
+
+    def metadata(self) -> Metadata:
+        """About the run; read afresh, since a run that goes on changes it."""
+        meta = self._meta()
+        return Metadata(
+            format=int(self._one("PRAGMA user_version")),
+            package_version=meta["package_version"],
+            catalog_digest=meta["catalog_digest"],
+            seed=meta["seed"],
+            tables=msgspec.json.decode(meta["scenario"]),
+            driver=meta["driver"],
+            created_unix_s=float(meta["created_unix_s"]),
+            digest=meta["digest"],
+            is_finished="end_ps" in meta,
+            end_ps=meta.get("end_ps"),
+            dropped_gauges=meta["dropped_gauges"],
+        )
+
+    @property
+    def duration_ps(self) -> int:
+        """Time of the last thing that happened so far."""
+        ends = [self._one(f"SELECT max(at_ps) FROM {table}") for table in TABLES]
+        ends += [self._one("SELECT max(end_ps) FROM turns"), self.metadata().end_ps]
+        return max((end for end in ends if end is not None), default=0)
+
+    @property
+    def num_turns(self) -> int:
+        """Turns that have ended, on all lanes."""
+        return int(self._one("SELECT count(*) FROM turns WHERE state > 0"))
+
+    def turn_ends(
+        self,
+        lane: int | None = None,
+        since_ps: int | None = None,
+        until_ps: int | None = None,
+        *,
+        last: int | None = None,
+        with_pending: bool = False,
+    ) -> list[TurnEnd]:
+        """Turns of a window by their end, as messages.
+
+        Args:
+            lane: None: all lanes.
+            last: at most so many, the last ones of the window.
+            with_pending: also those that a run in virtual time left open when it stopped (state 0); they stand at its
+                end.
+        """
+        return self._ends(self._window(lane, since_ps, until_ps, last, with_pending))
+
+    def turns(
+        self,
+        lane: int | None = None,
+        since_ps: int | None = None,
+        until_ps: int | None = None,
+        *,
+        last: int | None = None,
+        with_pending: bool = False,
+    ) -> TurnColumns:
+        """The same turns as columns."""
+        rows = self._window(lane, since_ps, until_ps, last, with_pending)
+        width = len(FIXED_COLUMNS) + self._num_stages + len(self._hello.budgets)
+        table = np.empty((width, len(rows)), np.int64)
+        for i, column in enumerate(zip(*rows, strict=True)):
+            table[i] = column if None not in column else [-1 if value is None else value for value in column]
+        names = ["index" if name == "turn_index" else name for name in FIXED_COLUMNS]
+        columns = dict(zip(names, table, strict=False))
+        del columns["seq"]
+        stages_ps, met = np.split(table[len(names) :], [self._num_stages])
+        return TurnColumns(**columns, stages_ps=stages_ps.T, met=met.T)
+
+    def turn(self, turn: int) -> list[TurnEnd]:
+        """One turn on every lane that has it, by lane."""
+        return self._ends(self._rows(f"SELECT {self._columns} FROM turns WHERE turn = ? ORDER BY lane", turn))
+
+    def session(self, session: int, lane: int | None = None, until_ps: int | None = None) -> list[TurnEnd]:
+        """Turns of a session that ended at or before a moment, in the session's order."""
+        clause, values = ("", ()) if lane is None else (" AND lane = ?", (lane,))
+        query = f"SELECT {self._columns} FROM turns WHERE session = ? AND end_ps <= ?{clause} ORDER BY turn_index, lane"
+        return self._ends(self._rows(query, session, _NEWEST if until_ps is None else until_ps, *values))
+
+    def open_at(self, at_ps: int) -> list[TurnEnd]:
+        """Turns that were under way at a moment and have ended since, by their end; what they came to is known."""
+        longest = self._longest_ps()
+        query = (
+            f"SELECT {self._columns} FROM turns WHERE end_ps > ? AND end_ps <= ? AND start_ps <= ? ORDER BY end_ps, seq"
+        )
+        return self._ends(self._rows(query, at_ps, min(at_ps + longest, _NEWEST), at_ps))
+
+    def gauges_at(self, at_ps: int) -> dict[int, Gauges]:
+        """The latest gauges of each lane at or before a moment."""
+        found = {}
+        for lane in range(len(self._hello.lanes)):
+            row = self._latest("gauges", at_ps, "lane = ? AND", lane)
+            if row is not None:
+                found[lane] = row
+        return {lane: READERS["gauges"](row) for lane, row in found.items()}  # type: ignore[misc]  # of this table
+
+    def faults(self, until_ps: int | None = None) -> list[FaultNote]:
+        """Faults set at or before a moment, by time."""
+        return [m for _, _, m in self._messages("faults", -1, until_ps) if isinstance(m, FaultNote)]
+
+    def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
+        """Parameters changed at or before a moment, with the time in ps."""
+        query = f"SELECT {TABLES['knobs']} FROM knobs WHERE at_ps <= ? ORDER BY at_ps, seq"
+        return [(row[1], read_knob(row)) for row in self._rows(query, _NEWEST if until_ps is None else until_ps)]
+
+    def state_at(self, at_ps: int) -> State:
+        """Everything but turns that was known at a moment."""
+        clock, load = self._latest("clocks", at_ps), self._latest("loads", at_ps)
+        return State(
+            at_ps=at_ps,
+            clock=None if clock is None else READERS["clocks"](clock),  # type: ignore[arg-type]  # of this table
+            load=None if load is None else READERS["loads"](load),  # type: ignore[arg-type]  # of this table
+            gauges=self.gauges_at(at_ps),
+            faults=tuple(f for f in self.faults(at_ps) if f.until_ps is None or f.until_ps > at_ps),
+            knobs=tuple(self.knobs(at_ps)),
+        )
+
+    def messages(self, since_ps: int | None = None, until_ps: int | None = None) -> Iterator[Message]:
+        """Everything that was told in a window, by time, then in the order of writing; the first message left out.
+
+        A turn comes at the moment of its end. Rows are read as they are asked for, so that a window may be long.
+        """
+        since = -1 if since_ps is None else since_ps
+        streams = [self._messages(table, since, until_ps) for table in ("turns", *READERS)]
+        for _, _, message in heapq.merge(*streams, key=lambda item: item[:2]):
+            yield message
+
+    def _messages(self, table: str, since_ps: int, until_ps: int | None) -> Iterator[tuple[int, int, Message]]:
+        """(time, seq, message) of a table in order, in chunks: each is a short look at a file that may be written."""
+        is_turns = table == "turns"
+        columns, at = (self._columns, "end_ps") if is_turns else (TABLES[table], "at_ps")
+        ended = "state > 0 AND " if is_turns else ""
+        query = (
+            f"SELECT {columns} FROM {table} WHERE {ended}({at}, seq) > (?, ?) AND {at} <= ? ORDER BY {at}, seq LIMIT ?"
+        )
+        until = _NEWEST if until_ps is None else until_ps
+        place = 8 if is_turns else 1
+        after = (since_ps, _NEWEST)
+        while True:
+            rows = self._rows(query, *after, until, _CHUNK)
+            for row in rows:
+                yield row[place], row[0], turn_of(row, self._num_stages) if is_turns else READERS[table](row)
+            if len(rows) < _CHUNK:
+                return
+            after = (rows[-1][place], rows[-1][0])
+
+    def _window(
+        self, lane: int | None, since_ps: int | None, until_ps: int | None, last: int | None, with_pending: bool
+    ) -> list[Row]:
+        clauses, values = ["end_ps > ?", "end_ps <= ?"], [-1, _NEWEST]
+        if since_ps is not None:
+            values[0] = since_ps
+        if until_ps is not None:
+            values[1] = until_ps
+        if lane is not None:
+            clauses.append("+lane = ?")
+            values.append(lane)
+        if not with_pending:
+            clauses.append("+state > 0")
+        query = f"SELECT {self._columns} FROM turns WHERE {' AND '.join(clauses)} ORDER BY end_ps"
+        if last is None:
+            return self._rows(f"{query}, seq", *values)
+        return self._rows(f"{query} DESC, seq DESC LIMIT ?", *values, last)[::-1]
+
+    def _meta(self) -> dict[str, Any]:
+        return dict(self._rows("SELECT key, value FROM meta"))
+
+    def _latest(self, table: str, at_ps: int, clause: str = "", *values: int) -> Row | None:
+        query = f"SELECT {TABLES[table]} FROM {table} WHERE {clause} at_ps <= ? ORDER BY at_ps DESC, seq DESC LIMIT 1"
+        rows = self._rows(query, *values, at_ps)
+        return rows[0] if rows else None
+
+    def _longest_ps(self) -> int:
+        """Longest latency so far; of what has been written since it was last asked for only the new rows are read."""
+        seq, longest = self._longest
+        newest, more = self._rows("SELECT max(seq), max(latency_ps) FROM turns WHERE seq > ?", seq)[0]
+        if newest is not None:
+            self._longest = (newest, max(longest, more))
+        return self._longest[1]
+
+    def _ends(self, rows: Sequence[Row]) -> list[TurnEnd]:
+        return [turn_of(row, self._num_stages) for row in rows]
+
+    def _one(self, query: str) -> Any:
+        rows = self._rows(query)
+        return rows[0][0] if rows else None
+
+    def _rows(self, query: str, *values: object) -> list[Row]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise damaged(self.path, error) from None

@@ -1,0 +1,166 @@
+"""Messages as rows of a recording's tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from subsecond.engine.feed import (
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    Load,
+    Message,
+    Notice,
+    OpenTurn,
+    ServerGauge,
+    SetKnob,
+    TurnEnd,
+)
+
+from .schema import FIXED_COLUMNS, met_columns, stage_columns, turn_columns
+
+__all__ = ["READERS", "TABLES", "Row", "inserts", "read_knob", "row_of", "turn_of", "turn_row"]
+
+Row = tuple[Any, ...]
+
+_json = msgspec.json.Encoder()
+_servers = msgspec.json.Decoder(tuple[ServerGauge, ...])
+_oldest = msgspec.json.Decoder(tuple[OpenTurn, ...])
+_words = msgspec.json.Decoder(tuple[str, ...])
+_counts = msgspec.json.Decoder(tuple[int, ...])
+_value = msgspec.json.Decoder(float | str | bool)
+
+#: Table -> its columns in the order of `row_of`, without those of `turns`, which depend on the run.
+TABLES = {
+    "gauges": "seq, at_ps, lane, open_turns, flows, servers, oldest, faults",
+    "clocks": "seq, at_ps, wall_s, speed, paused, late_p50_ms, late_p99_ms",
+    "loads": "seq, at_ps, sessions, wanted",
+    "faults": "seq, at_ps, lane, kind, target, value, until_ps",
+    "knobs": "seq, at_ps, lane, key, value",
+    "notices": "seq, at_ps, level, text, dropped",
+}
+
+
+def inserts(hello: Hello) -> dict[str, str]:
+    """Table -> statement that inserts a row."""
+    tables = {"turns": turn_columns(hello), **TABLES}
+    widths = {name: columns.count(", ") + 1 for name, columns in TABLES.items()}
+    widths["turns"] = len(FIXED_COLUMNS) + len(stage_columns(hello)) + len(met_columns(hello))
+    return {
+        name: f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * widths[name])})"
+        for name, columns in tables.items()
+    }
+
+
+def turn_row(seq: int, t: TurnEnd) -> Row:
+    """Row of `turns`. What does not exist is NULL, so that SQL leaves it out of means."""
+    return (
+        seq,
+        t.lane,
+        t.turn,
+        t.session,
+        t.index,
+        t.agent,
+        t.state,
+        t.start_ps,
+        t.start_ps + t.latency_ps,
+        t.latency_ps,
+        None if t.ttft_ps < 0 else t.ttft_ps,
+        t.tpot_ps,
+        t.requests,
+        t.prompt_tokens,
+        t.hit_tokens,
+        t.output_tokens,
+        t.attempts,
+        *t.stages_ps,
+        *[None if met < 0 else met for met in t.met],
+    )
+
+
+def turn_of(row: Sequence[Any], num_stages: int) -> TurnEnd:
+    """The message of a row of `turns`."""
+    stages_end = len(FIXED_COLUMNS) + num_stages
+    _, lane, turn, session, index, agent, state, start, _, latency, ttft, tpot, *counts = row[: len(FIXED_COLUMNS)]
+    requests, prompt_tokens, hit_tokens, output_tokens, attempts = counts
+    return TurnEnd(
+        lane,
+        turn,
+        session,
+        index,
+        agent,
+        state,
+        start,
+        latency,
+        -1 if ttft is None else ttft,
+        tpot,
+        tuple(row[len(FIXED_COLUMNS) : stages_end]),
+        tuple([-1 if met is None else met for met in row[stages_end:]]),
+        requests,
+        prompt_tokens,
+        hit_tokens,
+        output_tokens,
+        attempts,
+    )
+
+
+def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | None:
+    """Table and row of a message that is no turn; None for what a recording does not hold row by row.
+
+    Args:
+        now_ps: for what has no time of its own.
+    """
+    if isinstance(m, Gauges):
+        texts = [_json.encode(part).decode() for part in (m.servers, m.oldest, m.faults)]
+        return "gauges", (seq, m.at_ps, m.lane, m.open_turns, m.flows, *texts)
+    if isinstance(m, Clock):
+        return "clocks", (seq, m.at_ps, m.wall_s, m.speed, int(m.paused), m.late_p50_ms, m.late_p99_ms)
+    if isinstance(m, Load):
+        return "loads", (seq, m.at_ps, _json.encode(m.sessions).decode(), _json.encode(m.wanted).decode())
+    if isinstance(m, FaultNote):
+        return "faults", (seq, m.at_ps, m.lane, m.kind, m.target, m.value, m.until_ps)
+    if isinstance(m, SetKnob):
+        return "knobs", (seq, now_ps, m.lane, m.key, _json.encode(m.value).decode())
+    if isinstance(m, Notice):
+        return "notices", (seq, now_ps, m.level, m.text, m.dropped)
+    return None
+
+
+def _gauges(row: Row) -> Gauges:
+    return Gauges(
+        row[1], row[2], row[3], _oldest.decode(row[6]), _servers.decode(row[5]), row[4], _words.decode(row[7])
+    )
+
+
+def _clock(row: Row) -> Clock:
+    return Clock(row[1], row[2], row[3], bool(row[4]), row[5], row[6])
+
+
+def _load(row: Row) -> Load:
+    return Load(row[1], _counts.decode(row[2]), _counts.decode(row[3]))
+
+
+def _fault(row: Row) -> FaultNote:
+    return FaultNote(row[1], row[2], row[3], row[4], row[5], row[6])
+
+
+def _notice(row: Row) -> Notice:
+    return Notice(row[2], row[3], row[4])
+
+
+def read_knob(row: Row) -> SetKnob:
+    """The command of a row of `knobs`."""
+    return SetKnob(row[2], row[3], _value.decode(row[4]))
+
+
+#: Table -> message of a row, for the tables whose rows are messages of the feed.
+READERS: dict[str, Callable[[Row], Message]] = {
+    "gauges": _gauges,
+    "clocks": _clock,
+    "loads": _load,
+    "faults": _fault,
+    "notices": _notice,
+}
