@@ -125,7 +125,7 @@ def run(
 app.add_typer(catalog_app, name="catalog", short_help="List and explain the facts behind every prediction.")
 
 
-@app.command()
+@app.command(short_help="Run a scenario live, without a screen.")
 def serve(
     scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
     host: Annotated[str, typer.Option(help="Address to serve on; this machine alone.")] = "127.0.0.1",
