@@ -1,0 +1,242 @@
+"""Writes a finished run in virtual time as a recording: every turn that has begun, and the scenario's faults."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.core.layout import server_names
+from subsecond.engine.core.results import STAGES
+from subsecond.engine.errors import InputError
+from subsecond.engine.faults import faults_of
+from subsecond.engine.feed import (
+    VERSION,
+    BudgetInfo,
+    FaultNote,
+    Hello,
+    LaneInfo,
+    ParameterInfo,
+    ServerInfo,
+)
+from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.run import Lane, Plan, Run
+from subsecond.engine.turns import TOOLS, Turns, TurnState
+
+from .file import part_of, publish, reason_of, remove_file
+from .places import check_target
+from .rows import inserts, row_of
+from .schema import Header, create_indices, create_tables
+
+__all__ = ["hello_of", "turn_table", "write_run"]
+
+Int64 = NDArray[np.int64]
+PS_PER_S = 10**12
+
+#: Rows turned into Python objects at a time: what bounds the memory.
+_CHUNK = 50_000
+#: What a column of `turns` has where there is no value.
+_NOTHING = np.iinfo(np.int64).min
+
+
+def write_run(path: Path, run: Run, where: str = "recording") -> None:
+    """Write a run; a reader sees nothing until it is whole. A recording that lies there is replaced.
+
+    Args:
+        where: for messages, such as the option.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    target = check_target(path, where)
+    hello = hello_of(run.plan, _run_id(run), str(target))
+    header = Header(hello, run.plan.scenario.tables, "virtual", time.time(), run.digest)
+    part = part_of(target)
+    try:
+        remove_file(part)
+        connection = sqlite3.connect(part)
+        try:
+            for setting in ("journal_mode = OFF", "synchronous = OFF"):  # half a file is never seen
+                connection.execute(f"PRAGMA {setting}")
+            create_tables(connection, header)
+            with connection:
+                _write_rows(connection, hello, run)
+            create_indices(connection)
+        finally:
+            connection.close()
+        publish(part, target)
+    except (sqlite3.Error, OSError) as error:
+        remove_file(part)
+        raise InputError(where, "", str(path), f"a file that can be written ({reason_of(error)})") from None
+    except BaseException:
+        remove_file(part)
+        raise
+
+
+def _run_id(run: Run) -> str:
+    return f"{run.plan.scenario.name}-{run.digest[:12]}"
+
+
+def _write_rows(connection: sqlite3.Connection, hello: Hello, run: Run) -> None:
+    statements = inserts(hello)
+    seq = 0
+    for note in _fault_notes(run.plan):
+        seq += 1
+        found = row_of(seq, note, note.at_ps)
+        assert found is not None  # a fault has a table
+        connection.execute(statements[found[0]], found[1])
+    tables = [turn_table(number, lane, run.plan) for number, lane in enumerate(run.lanes.values())]
+    if tables:
+        connection.executemany(statements["turns"], _rows_by_end(tables, seq))
+    ends = [lane.turns.stop_ps for lane in run.lanes.values()]
+    connection.execute("INSERT INTO meta VALUES ('end_ps', ?)", (max(ends, default=0),))
+
+
+def _rows_by_end(tables: list[Int64], seq: int) -> Iterator[tuple[Any, ...]]:
+    """Rows of `turns` of all lanes, by end, then lane and turn."""
+    end = np.concatenate([table[7] for table in tables])
+    order = np.argsort(end, kind="stable")
+    starts = np.cumsum([0, *(table.shape[1] for table in tables)])
+    for begin in range(0, len(order), _CHUNK):
+        chosen = order[begin : begin + _CHUNK]
+        part = np.empty((len(tables[0]), len(chosen)), np.int64)
+        lane = np.searchsorted(starts, chosen, side="right") - 1
+        for number, table in enumerate(tables):
+            own = lane == number
+            part[:, own] = table[:, chosen[own] - starts[number]]
+        yield from zip(range(seq + begin + 1, seq + begin + len(chosen) + 1), *map(_values, part), strict=True)
+
+
+def _values(column: Int64) -> Iterable[int | None]:
+    values = column.tolist()
+    if (column == _NOTHING).any():
+        return [None if value == _NOTHING else value for value in values]
+    return values  # type: ignore[no-any-return]  # a list of ints
+
+
+def turn_table(number: int, lane: Lane, plan: Plan) -> Int64:
+    """The columns of `turns` after `seq`, [columns, turns that have begun]; `_NOTHING` stands for NULL.
+
+    A turn that the run left open ends where the run stopped: pending, or failed or cancelled with a request to come.
+    """
+    turns = lane.turns
+    work, results = turns.workload, turns.results
+    begun = np.flatnonzero(turns.start_ps >= 0)
+    start = turns.start_ps[begun]
+    state = turns.state[begun].astype(np.int64)
+    last = turns.last[begun]
+    is_over = (state != TurnState.PENDING) & ((results.finish_ps[last] >= 0) | (results.milestone_ps[last] >= 0))
+    latency = np.where(is_over, turns.latency_ps[begun], turns.stop_ps - start)
+    sent = results.arrival_ps >= 0
+    session = np.searchsorted(work.session_first_request, turns.first[begun], side="right") - 1
+    first_turn = work.turn[work.session_first_request[:-1]]
+    columns = [
+        np.full(len(begun), number),
+        begun,
+        session,
+        begun - first_turn[session],
+        turns.kind[begun],
+        state,
+        start,
+        start + latency,
+        latency,
+        _or_nothing(turns.ttft_ps[begun]),
+        turns.tpot_ps[begun],
+        _total(turns, sent)[begun],
+        _total(turns, np.where(sent, work.prompt_tokens, 0))[begun],
+        _total(turns, results.hit_tokens)[begun],
+        _total(turns, results.emitted_tokens)[begun],
+        _total(turns, results.attempts)[begun],
+        *(turns.stage_ps(name)[begun] for name in turns.stage_names),
+        *(_met(turns, begun, is_over, plan)),
+    ]
+    return np.array(columns, np.int64)
+
+
+def _or_nothing(column: Int64) -> Int64:
+    return np.where(column < 0, _NOTHING, column)
+
+
+def _total(turns: Turns, column: NDArray[Any]) -> Int64:
+    """Sum over the requests of each turn, [num_turns]."""
+    wide = column.astype(np.int64)
+    return wide if turns.is_single else np.add.reduceat(wide, turns.first)
+
+
+def _met(turns: Turns, begun: Int64, is_over: NDArray[np.bool_], plan: Plan) -> Iterator[Int64]:
+    """Per budget 1, 0 or nothing; an open turn has missed a limit that it has already waited for."""
+    waited = turns.stop_ps - turns.start_ps[begun]
+    is_open = (turns.state[begun] == TurnState.PENDING) & ~is_over
+    for budget in plan.budgets:
+        met = np.where(budget.met(turns)[begun], 1, 0)
+        undecided = is_open if budget.turn_ps is None else is_open & (waited <= budget.turn_ps)
+        meant = turns.kind[begun] == turns.kinds.index(budget.agents)
+        yield np.where(meant & ~undecided, met, _NOTHING)
+
+
+def _fault_notes(plan: Plan) -> list[FaultNote]:
+    """The scenario's faults as the feed tells them, by time, one for each lane that they strike."""
+    notes = []
+    for table in plan.scenario.faults:
+        for number, (name, built) in enumerate(plan.pipelines.items()):
+            if table.pipeline not in (None, name):
+                continue
+            alone = msgspec.structs.replace(table, pipeline=None)
+            try:
+                faults_of([alone], {name: built.core}, plan.scenario.where)
+            except InputError:  # this pipeline has no such part
+                continue
+            at = round(table.at_s * PS_PER_S)
+            until = None if table.duration_s is None else at + round(table.duration_s * PS_PER_S)
+            notes.append(FaultNote(at, number, table.kind, table.target, table.value, until))
+    return sorted(notes, key=lambda note: note.at_ps)
+
+
+def hello_of(plan: Plan, run: str, recording: str) -> Hello:
+    """The first message about a run of a plan.
+
+    Args:
+        run: its id.
+        recording: path of its recording.
+    """
+    scenario, work = plan.scenario, plan.workload
+    return Hello(
+        version=VERSION,
+        run=run,
+        scenario=scenario.name,
+        title=scenario.title,
+        seed=scenario.seed,
+        agents=tuple(work.kinds),
+        stages=(*work.before_ps, *STAGES, TOOLS, *work.after_ps),
+        lanes=tuple(_lane_info(name, built) for name, built in plan.pipelines.items()),
+        budgets=tuple(
+            BudgetInfo(b.name, b.agents, b.turn_ps, b.ttft_ps, b.tpot_ps, b.percentile, b.source) for b in plan.budgets
+        ),
+        duration_ps=None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S),
+        recording=recording,
+    )
+
+
+def _lane_info(name: str, built: BuiltPipeline) -> LaneInfo:
+    core = built.core
+    pools = [pool for pool in (core.entry, core.decode, core.fallback) if pool for _ in range(pool.num_servers)]
+    return LaneInfo(
+        name=name,
+        label=built.label,
+        model=built.model,
+        status=built.status,
+        servers=tuple(
+            ServerInfo(server, server.partition("[")[0], pool.capacity_units // pool.units_per_token, pool.max_seqs)
+            for server, pool in zip(server_names(core), pools, strict=True)
+        ),
+        parameters=tuple(
+            ParameterInfo(key, value.shown, value.unit, value.provenance, value.source)
+            for key, value in built.parameters.items()
+        ),
+    )
