@@ -102,6 +102,9 @@ def run(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write the results as JSON; - for standard output.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="Write every turn as a recording.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run a scenario in virtual time and show who kept the budgets, who was ahead and where the time went."""
@@ -118,6 +121,7 @@ def run(
         settings=settings or [],
         seed=seed,
         json_out=json,
+        record=record,
         quiet=quiet,
     )
 

@@ -32,6 +32,7 @@ def run_command(
     settings: list[str],
     seed: int | None,
     json_out: Path | None,
+    record: Path | None,
     quiet: bool,
 ) -> None:
     """Run a scenario and show the outcome.
@@ -41,6 +42,10 @@ def run_command(
     """
     if json_out is not None:
         check_writable(json_out)
+    if record is not None:
+        from subsecond.engine.recording.places import check_target
+
+        check_target(record, "--record")
     if not traces:
         for option, value in (("--trace-format", trace_format), ("--time-scale", time_scale), ("--sample", sample)):
             if value is not None:
@@ -63,6 +68,10 @@ def run_command(
         sample=sample,
     )
     run = _run(plan, quiet)
+    if record is not None:
+        from subsecond.engine.recording.from_run import write_run
+
+        write_run(record, run, "--record")
     if json_out is not None:
         from subsecond.engine.document import document_of
 
