@@ -205,10 +205,17 @@ def _nodes(device: Chip, weight_bytes: float, node: int, spread: bool) -> list[L
 
 
 def deployment(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> Deployment:
-    """The one deployment of a row; where it does not say, the largest of the candidates (one tensor-parallel node)."""
+    """The one deployment of a row.
+
+    Where it does not say, all its devices in tensor parallelism; without a number of devices, as few as people take: the
+    first that the weights fill to less than two thirds.
+    """
     found = candidates(facts, row, model, entry)
-    tensor = [d for d in found if not d.layout.data_parallel_attention]
-    return (tensor or found)[-1]
+    tensor = [d for d in found if not d.layout.data_parallel_attention] or found
+    if row.num_devices is None:
+        roomy = (d for d in tensor if d.weight_bytes_per_device < d.chip.memory_bytes * 2.0 / 3.0)
+        return next(roomy, tensor[-1])
+    return tensor[-1]
 
 
 def load(facts: Catalog, row: Measurement, model: ModelShape, stack: Stack | None = None) -> Load:

@@ -257,3 +257,10 @@ def test_any_setup_is_predicted_or_skipped_with_a_reason(tmp_path: Path) -> None
         assert (p.predicted is None) == bool(p.skipped)
         assert p.predicted is None or 0 < p.predicted < math.inf
     assert sum(p.predicted is not None for p in found) > len(found) / 3
+
+
+def test_devices_nobody_counted_are_as_few_as_people_take(tmp_path: Path) -> None:
+    cells = "X1,colocated,vllm,h100-sxm,{},{},{},1024,128,1,none,tpot_ms,8,"
+    for model, devices in (("llama-3.1-8b", 1), ("llama-3.3-70b", 4)):
+        unsaid, said = predicted(tmp_path, cells.format("", model, ""), cells.format(devices, model, devices))
+        assert unsaid == said
