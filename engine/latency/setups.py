@@ -207,8 +207,8 @@ def _nodes(device: Chip, weight_bytes: float, node: int, spread: bool) -> list[L
 def deployment(facts: Catalog, row: Measurement, model: ModelShape, entry: Entry) -> Deployment:
     """The one deployment of a row.
 
-    Where it does not say, all its devices in tensor parallelism; without a number of devices, as few as people take: the
-    first that the weights fill to less than two thirds.
+    Where it does not say, all its devices in tensor parallelism; without a number of devices, as few as people take:
+    the first that the weights fill to less than two thirds.
     """
     found = candidates(facts, row, model, entry)
     tensor = [d for d in found if not d.layout.data_parallel_attention] or found

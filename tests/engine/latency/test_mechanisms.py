@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,11 +38,11 @@ def served(
     )
 
 
-def with_stack(server: Deployment, **changes: float) -> Deployment:
+def with_stack(server: Deployment, **changes: Any) -> Deployment:
     return replace(server, stack=replace(server.stack, **changes))
 
 
-def with_chip(server: Deployment, **changes: float) -> Deployment:
+def with_chip(server: Deployment, **changes: Any) -> Deployment:
     return replace(server, chip=replace(server.chip, **changes))
 
 
