@@ -84,6 +84,7 @@ class Recorder:
         self._moved_from: list[Path] = []
         self._connection: sqlite3.Connection | None = None
         self._seq = 0
+        self._written = 0
         self._now_ps = 0
         self._last_clock: Clock | None = None
         self._last_gauges: dict[int, Gauges] = {}
@@ -100,6 +101,11 @@ class Recorder:
     def dropped_gauges(self) -> int:
         """Gauges, clocks and loads that were left out because the queue was full."""
         return self._dropped
+
+    @property
+    def written(self) -> int:
+        """Messages that have left the queue for good: they are in the file, even if the process is killed now."""
+        return self._written
 
     @property
     def error(self) -> str | None:
@@ -213,6 +219,7 @@ class Recorder:
                     self._connection.executemany(self._inserts[table], new)
             if self._dropped:
                 self._connection.execute("UPDATE meta SET value = ? WHERE key = 'dropped_gauges'", (self._dropped,))
+        self._written = seq
 
     def _is_repeated(self, message: Message | SetKnob) -> bool:
         """Whether virtual time stands still and the message says what the last one of its kind said."""
