@@ -67,7 +67,9 @@ def finish_file(connection: sqlite3.Connection, end_ps: int) -> None:
         with connection:
             connection.execute("DELETE FROM meta WHERE key = 'writer_pid'")
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('end_ps', ?)", (end_ps,))
-        with suppress(sqlite3.OperationalError):  # while somebody reads, the log has to stay
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.OperationalError):  # while somebody has it open, the log has to stay, if empty
             connection.execute("PRAGMA journal_mode = DELETE")
     finally:
         connection.close()
