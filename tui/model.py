@@ -1,0 +1,249 @@
+"""Turns the feed's messages into snapshots: constant work per message, bounded memory, no Textual."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, TurnEnd
+from subsecond.engine.turns import TurnState
+from subsecond.tui.duels import Duels
+from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
+from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
+from subsecond.tui.turnlog import Field, TurnLog, TurnTable
+
+__all__ = ["Model"]
+
+Int64 = NDArray[np.int64]
+PS_PER_S = 10**12
+
+#: Turns per lane that can be looked at one by one.
+KEEP_TURNS = 16_384
+#: Seconds of virtual time: the window of what is shown as now, the length of the charts.
+WINDOW_S, CHART_S = 60, 120
+#: Gauges, faults and notices that are remembered.
+KEEP_SECONDS, KEEP_FAULTS, KEEP_NOTICES = 120, 64, 32
+#: Sessions that a session's number may name: beyond, the feed is not of this program.
+MAX_SESSIONS = 1 << 22
+_LIMIT = 1 << 60
+
+
+class Model:
+    """The state of one run.
+
+    Args:
+        hello: the first message.
+        window_s: seconds of virtual time that count as now.
+    """
+
+    def __init__(self, hello: Hello, *, window_s: int = WINDOW_S, keep_turns: int = KEEP_TURNS) -> None:
+        self.hello = hello
+        self._window_ps = window_s * PS_PER_S
+        self._at_ps = 0
+        self._clock: Clock | None = None
+        self._load: Load | None = None
+        self._faults: deque[FaultNote] = deque(maxlen=KEEP_FAULTS)
+        self._notices: deque[Notice] = deque(maxlen=KEEP_NOTICES)
+        self._lanes = [_LaneModel(hello, lane, keep_turns) for lane in range(len(hello.lanes))]
+        self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
+
+    def add(self, message: Message) -> None:
+        """Take a message.
+
+        Raises:
+            ValueError: it names a lane, an agent kind or a stage that the run does not have.
+        """
+        match message:
+            case TurnEnd():
+                self._add_turn(message)
+            case Gauges(lane=lane):
+                self._lane(lane).add_gauges(message)
+                self._at_ps = max(self._at_ps, message.at_ps)
+            case Clock():
+                self._clock = message
+                self._at_ps = max(self._at_ps, message.at_ps)
+            case Load():
+                if not len(message.sessions) == len(message.wanted) == len(self.hello.agents):
+                    raise ValueError("a load of other agent kinds than the run's")
+                self._load = message
+            case FaultNote(lane=lane):
+                self._lane(lane)
+                self._faults.append(message)
+            case Notice():
+                self._notices.append(message)
+            case Hello():
+                raise ValueError("a run has begun: it needs a model of its own")
+
+    def _lane(self, lane: int) -> _LaneModel:
+        if not 0 <= lane < len(self._lanes):
+            raise ValueError(f"lane {lane} of {len(self._lanes)}")
+        return self._lanes[lane]
+
+    def _add_turn(self, turn: TurnEnd) -> None:
+        lane, hello = self._lane(turn.lane), self.hello
+        if not 0 <= turn.agent < len(hello.agents):
+            raise ValueError(f"agent kind {turn.agent} of {len(hello.agents)}")
+        if len(turn.stages_ps) != len(hello.stages) or len(turn.met) != len(hello.budgets):
+            raise ValueError(f"a turn of {len(turn.stages_ps)} stages and {len(turn.met)} budgets")
+        if not TurnState.ANSWERED <= turn.state <= TurnState.CANCELLED:
+            raise ValueError(f"an ended turn in state {turn.state}")
+        if not 0 <= turn.session < MAX_SESSIONS or not 0 <= turn.start_ps < _LIMIT:
+            raise ValueError(f"turn {turn.turn} of session {turn.session} begins at {turn.start_ps} ps")
+        if not all(-_LIMIT < value < _LIMIT for value in (turn.turn, turn.latency_ps, *turn.stages_ps)):
+            raise ValueError(f"turn {turn.turn} takes longer than any run")
+        if turn.state == TurnState.ANSWERED and turn.latency_ps < 0:
+            raise ValueError(f"turn {turn.turn} ends before it begins")
+        lane.add_turn(turn)
+        for (first, second), kinds in self._duels:
+            if turn.lane in (first, second):
+                kinds[turn.agent].add(turn, side=int(turn.lane == second))
+
+    def snapshot(self) -> Snapshot:
+        """The run at this moment; what comes later does not change it."""
+        at_ps = self._at_ps
+        return Snapshot(
+            hello=self.hello,
+            at_ps=at_ps,
+            window_ps=self._window_ps,
+            clock=self._clock,
+            load=self._load,
+            lanes=tuple(lane.view(at_ps, self._window_ps) for lane in self._lanes),
+            pairs=tuple(
+                duels.view(first, second, agent)
+                for (first, second), kinds in self._duels
+                for agent, duels in enumerate(kinds)
+            ),
+            faults=tuple(self._faults),
+            notices=tuple(self._notices),
+        )
+
+
+class _LaneModel:
+    """One lane: turns wait in a list until the next snapshot asks, and are then counted all at once."""
+
+    def __init__(self, hello: Hello, lane: int, keep_turns: int) -> None:
+        self._info = hello.lanes[lane]
+        self._budgets = [
+            [place for place, budget in enumerate(hello.budgets) if budget.agents == kind] for kind in hello.agents
+        ]
+        self._waiting: list[TurnEnd] = []
+        self._log = TurnLog(lane, len(hello.stages), len(hello.budgets), keep_turns)
+        self._whole = [WholeRun(len(hello.stages), budgets) for budgets in self._budgets]
+        self._series = [SeriesBuilder() for _ in hello.agents]
+        self._sessions = _Sessions()
+        self._gauges: Gauges | None = None
+        #: The last gauges of each second of virtual time.
+        self._seconds: deque[Gauges] = deque(maxlen=KEEP_SECONDS + 1)
+
+    def add_turn(self, turn: TurnEnd) -> None:
+        self._waiting.append(turn)
+        if len(self._waiting) >= 4096:  # nobody looks: do not let them pile up
+            self._count()
+
+    def add_gauges(self, gauges: Gauges) -> None:
+        if len(gauges.servers) != len(self._info.servers):
+            raise ValueError(
+                f"gauges of {len(gauges.servers)} servers, {self._info.name} has {len(self._info.servers)}"
+            )
+        num_stages = self._log.table().num_stages
+        if any(not 0 <= t.stage < num_stages or len(t.stages_ps) != num_stages for t in gauges.oldest):
+            raise ValueError("an open turn in a stage that the run does not have")
+        if any(not 0 <= t.agent < len(self._budgets) for t in gauges.oldest):
+            raise ValueError("an open turn of an agent kind that the run does not have")
+        self._gauges = gauges
+        if self._seconds and self._seconds[-1].at_ps // PS_PER_S == gauges.at_ps // PS_PER_S:
+            self._seconds[-1] = gauges
+        else:
+            self._seconds.append(gauges)
+
+    def _count(self) -> None:
+        if not self._waiting:
+            return
+        table = self._log.add(self._waiting)
+        self._waiting = []
+        agent = table.of(Field.AGENT)
+        for kind, budgets in enumerate(self._budgets):
+            own = table.where(agent == kind)
+            if len(own):
+                self._whole[kind].add(own)
+                self._series[kind].add(own, budgets)
+        self._sessions.add(table)
+
+    def view(self, at_ps: int, window_ps: int) -> LaneView:
+        self._count()
+        log = self._log.table()
+        recent = np.flatnonzero(log.end_ps > at_ps - window_ps)
+        window = log.where(recent) if len(recent) < len(log) else log
+        agent = window.of(Field.AGENT)
+        span_ps = min(window_ps, at_ps)
+        now: list[Stats] = [
+            stats_of(window.where(agent == kind), budgets, span_ps) for kind, budgets in enumerate(self._budgets)
+        ]
+        return LaneView(
+            info=self._info,
+            now=tuple(now),
+            whole=tuple(whole.stats(at_ps) for whole in self._whole),
+            series=tuple(series.series(at_ps, CHART_S) for series in self._series),
+            gauges=self._gauges,
+            servers=_gauge_series(self._seconds, len(self._info.servers)),
+            sessions=self._sessions.table(),
+            log=log,
+        )
+
+
+def _gauge_series(seconds: deque[Gauges], num_servers: int) -> GaugeSeries:
+    shape = (len(seconds), num_servers, 4)
+    rows = [[(s.queued, s.batch, s.used_tokens, s.busy_ps) for s in gauges.servers] for gauges in seconds]
+    values = np.array(rows, np.int64).reshape(shape)
+    at_ps = np.array([gauges.at_ps for gauges in seconds], np.int64)
+    busy = np.full(shape[:2], -1.0)
+    if len(seconds) > 1:
+        passed = np.maximum(np.diff(at_ps), 1)
+        busy[1:] = np.clip(np.diff(values[:, :, 3], axis=0) / passed[:, None], 0.0, 1.0)
+    return GaugeSeries(at_ps // PS_PER_S, values[:, :, 0], values[:, :, 1], values[:, :, 2], busy)
+
+
+class _Sessions:
+    """What is known of each session of a lane."""
+
+    _START = (-1, 0, 0, 0, 0, -1, -1, -1, -1)
+
+    def __init__(self) -> None:
+        self._rows: Int64 = np.empty((len(self._START), 0), np.int64)
+        self._size = 0
+
+    def add(self, table: TurnTable) -> None:
+        session = table.of(Field.SESSION)
+        self._grow(int(session.max()) + 1)
+        agent, turns, answered, missed, total, worst, worst_turn, last, last_end = self._rows
+        state, latency, end = table.of(Field.STATE), table.of(Field.LATENCY_PS), table.end_ps
+        agent[session] = table.of(Field.AGENT)
+        np.add.at(turns, session, 1)
+        late = (table.met == 0).any(axis=0) & (state == TurnState.ANSWERED) | (state == TurnState.FAILED)
+        np.add.at(missed, session[late], 1)
+        done = np.flatnonzero(state == TurnState.ANSWERED)
+        own = session[done]
+        np.add.at(answered, own, 1)
+        np.add.at(total, own, latency[done])
+        order = done[np.argsort(latency[done], kind="stable")]  # of several for one session the longest is written last
+        order = order[latency[order] > worst[session[order]]]
+        worst[session[order]] = latency[order]
+        worst_turn[session[order]] = table.of(Field.TURN)[order]
+        order = done[np.argsort(end[done], kind="stable")]
+        order = order[end[order] >= last_end[session[order]]]
+        last[session[order]] = latency[order]
+        np.maximum.at(last_end, session, end)
+
+    def _grow(self, size: int) -> None:
+        if size > self._rows.shape[1]:
+            rows = np.empty((len(self._START), max(64, size + size // 2)), np.int64)
+            rows[:] = np.array(self._START, np.int64)[:, None]
+            rows[:, : self._rows.shape[1]] = self._rows
+            self._rows = rows
+        self._size = max(self._size, size)
+
+    def table(self) -> SessionTable:
+        return SessionTable(*self._rows[:, : self._size].copy())

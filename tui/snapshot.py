@@ -1,0 +1,156 @@
+"""What the screens show: one frozen picture of a run at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, LaneInfo, Load, Notice, OpenTurn, TurnEnd
+from subsecond.tui.stats import Series, Stats
+from subsecond.tui.turnlog import TurnTable
+
+__all__ = ["GaugeSeries", "LaneView", "PairView", "SessionTable", "Snapshot"]
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionTable:
+    """Sessions of a lane, [num_sessions], by their number; `turns` is 0 for those without an ended turn.
+
+    Attributes:
+        agent: place of its kind in `Hello.agents`; -1: none of its turns has ended.
+        missed: turns that missed a budget of their kind or failed.
+        sum_ps, worst_ps, last_ps: latency of its answered turns: in all, the longest, the latest.
+        worst_turn: number of the turn that took `worst_ps`.
+        last_end_ps: when its latest turn ended.
+    """
+
+    agent: Int64
+    turns: Int64
+    answered: Int64
+    missed: Int64
+    sum_ps: Int64
+    worst_ps: Int64
+    worst_turn: Int64
+    last_ps: Int64
+    last_end_ps: Int64
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaugeSeries:
+    """A lane's servers second by second of virtual time, [points, servers]; `seconds` is [points].
+
+    Attributes:
+        busy: share of the second for which a server computed; -1: not known.
+    """
+
+    seconds: Int64
+    queued: Int64
+    batch: Int64
+    used_tokens: Int64
+    busy: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaneView:
+    """One pipeline.
+
+    Attributes:
+        now: by agent kind, over the window.
+        whole: by agent kind, over the run.
+        series: by agent kind.
+        gauges: the latest; None: there is none.
+        log: the last turns that ended.
+    """
+
+    info: LaneInfo
+    now: tuple[Stats, ...]
+    whole: tuple[Stats, ...]
+    series: tuple[Series, ...]
+    gauges: Gauges | None
+    servers: GaugeSeries
+    sessions: SessionTable
+    log: TurnTable
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """Two lanes on the same turns of one agent kind.
+
+    Attributes:
+        first, second: lanes.
+        wins: turns that each answered sooner, or alone.
+        ties: answered by both in the same time.
+        lead_ps: median of the second's latency less the first's, of the latest pairs; None: no turn was answered by
+            both. Above 0: the first is ahead.
+    """
+
+    first: int
+    second: int
+    agent: int
+    wins: tuple[int, int]
+    ties: int
+    lead_ps: int | None
+
+    @property
+    def turns(self) -> int:
+        """Turns compared."""
+        return sum(self.wins) + self.ties
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A run at a moment.
+
+    Attributes:
+        at_ps: virtual time.
+        window_ps: length of the window of `LaneView.now`.
+        pairs: every two lanes, by agent kind.
+        faults: those that were set, the latest last.
+        notices: the latest last.
+    """
+
+    hello: Hello
+    at_ps: int
+    window_ps: int
+    clock: Clock | None
+    load: Load | None
+    lanes: tuple[LaneView, ...]
+    pairs: tuple[PairView, ...]
+    faults: tuple[FaultNote, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether a turn has ended on any lane."""
+        return any(len(lane.log) for lane in self.lanes)
+
+    def budgets_of(self, agent: int) -> list[tuple[int, BudgetInfo]]:
+        """The budgets of an agent kind with their places."""
+        kind = self.hello.agents[agent]
+        return [(place, budget) for place, budget in enumerate(self.hello.budgets) if budget.agents == kind]
+
+    def limit_ps(self, agent: int) -> int | None:
+        """The strictest limit on a turn of an agent kind; None: its turns have none."""
+        limits = [budget.turn_ps for _, budget in self.budgets_of(agent) if budget.turn_ps is not None]
+        return min(limits, default=None)
+
+    def ended(self, turn: int) -> tuple[TurnEnd | None, ...]:
+        """A turn on every lane; None where it has not ended, or ended too long ago."""
+        return tuple(lane.log.find(turn) for lane in self.lanes)
+
+    def open(self, turn: int) -> tuple[OpenTurn | None, ...]:
+        """A turn on every lane where it is under way; None elsewhere."""
+        return tuple(_open(lane.gauges, turn) for lane in self.lanes)
+
+
+def _open(gauges: Gauges | None, turn: int) -> OpenTurn | None:
+    if gauges is None:
+        return None
+    return next((one for one in gauges.oldest if one.turn == turn), None)
