@@ -1,0 +1,216 @@
+"""A snapshot in words: who is ahead, who keeps the budgets, what a turn lacked; and how numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from subsecond.engine.feed import BudgetInfo, TurnEnd
+from subsecond.engine.findings import stage_words
+from subsecond.engine.turns import TurnState
+from subsecond.tui.snapshot import PairView, Snapshot
+from subsecond.tui.stats import Stats
+from subsecond.tui.turnlog import Field, TurnTable
+
+__all__ = [
+    "WAITS_FOR",
+    "budget_words",
+    "clock_words",
+    "lead_words",
+    "remedy_words",
+    "share_words",
+    "time_words",
+    "verdict",
+    "whose_stage",
+]
+
+PS_PER_MS = 10**9
+PS_PER_S = 10**12
+
+#: What a turn waits for in each stage.
+WAITS_FOR = {
+    "audio_in": "the caller's audio to arrive",
+    "endpointing": "silence that says the caller is done",
+    "speech_to_text": "the transcript",
+    "network": "the wire between client and service, both ways",
+    "routing": "the router in front of the servers",
+    "prefill_queue": "room on a prefill server",
+    "prefill": "the prompt being read",
+    "decode_queue": "KV memory or a place in the decode batch",
+    "handoff_queue": "earlier KV caches on the link",
+    "handoff": "its KV cache crossing the link",
+    "decode_first": "the first token",
+    "decode_rest": "the tokens after the first",
+    "lost": "work that a fault destroyed",
+    "retry": "the next attempt after a loss or a refusal",
+    "tools": "a tool of the agent",
+    "text_to_speech": "the first audible sound",
+    "audio_out": "audio on its way to the caller",
+}
+#: Stages that no pipeline can shorten.
+_OUTSIDE = ("audio_in", "endpointing", "speech_to_text", "tools", "text_to_speech", "audio_out")
+
+
+def whose_stage(stage: str) -> str:
+    """Who could make a stage shorter: the pipeline or the agent."""
+    return "agent" if stage in _OUTSIDE else "pipeline"
+
+
+def time_words(ps: float | None) -> str:
+    """A duration in at most 7 characters where it can be: `9.8 ms`, `412 ms`, `1.03 s`, `2,000 s`."""
+    if ps is None:
+        return "-"
+    ms = abs(ps) / PS_PER_MS
+    sign = "-" if ps < 0 else ""
+    if ms < 9.95:
+        return f"{sign}{ms:.1f} ms"
+    if ms < 999.5:
+        return f"{sign}{ms:.0f} ms"
+    return f"{sign}{ms / 1000:.2f} s" if ms < 99_995 else f"{sign}{ms / 1000:,.0f} s"
+
+
+def share_words(share: float | None) -> str:
+    """A share in per cent; never 0 or 100 unless it is."""
+    if share is None:
+        return "-"
+    percent = 100 * share
+    if share in (0.0, 1.0) or 1 <= percent <= 99:
+        return f"{percent:.0f} %"
+    return f"{max(percent, 0.1):.1f} %" if percent < 1 else f"{min(percent, 99.9):.1f} %"
+
+
+def clock_words(at_ps: int) -> str:
+    """Virtual time: `1:02.5`, `1:00:00.0`."""
+    tenths = at_ps // (PS_PER_S // 10)
+    seconds, tenth = divmod(tenths, 10)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}.{tenth}" if hours else f"{minute}:{second:02}.{tenth}"
+
+
+def budget_words(budget: BudgetInfo) -> str:
+    """A budget's limits: `<= 800 ms`, `TTFT <= 450 ms, TPOT <= 40 ms`."""
+    named = (("", budget.turn_ps), ("TTFT ", budget.ttft_ps), ("TPOT ", budget.tpot_ps))
+    return ", ".join(f"{name}<= {limit / PS_PER_MS:g} ms" for name, limit in named if limit is not None)
+
+
+def _ahead(pair: PairView) -> tuple[int, int, int] | None:
+    """Leader, follower and the leader's lead; None where nobody leads."""
+    if not pair.turns:
+        return None
+    lead = pair.lead_ps or 0
+    is_first = lead > 0 or (lead == 0 and pair.wins[0] >= pair.wins[1])
+    return (pair.first, pair.second, lead) if is_first else (pair.second, pair.first, -lead)
+
+
+def lead_words(snapshot: Snapshot, pair: PairView) -> str:
+    """Who leads on one agent kind: `trn-cs3 ahead of gpu by 412 ms on coding, behind on 3 % of 64 turns`."""
+    kind, lanes = snapshot.hello.agents[pair.agent], snapshot.hello.lanes
+    leader = _ahead(pair)
+    if leader is None:
+        return f"{kind}: no turn on both {lanes[pair.first].name} and {lanes[pair.second].name} yet"
+    first, second, lead = leader
+    if lead == 0 and pair.wins[0] == pair.wins[1]:
+        return f"{lanes[first].name} and {lanes[second].name} even on {kind}"
+    behind = pair.wins[1 if first == pair.first else 0] / pair.turns
+    text = f"{lanes[first].name} ahead of {lanes[second].name} by {time_words(lead)} p50 on {kind}"
+    turns = f"{pair.turns:,} turn" if pair.turns == 1 else f"{pair.turns:,} turns"
+    return text + (f", behind on {share_words(behind)} of {turns}" if behind else f", on each of {turns}")
+
+
+def _is_kept(budget: BudgetInfo, share: float | None) -> bool:
+    return share is not None and 100 * share >= budget.percentile
+
+
+def _keepers(snapshot: Snapshot, agent: int) -> str:
+    """Which lanes keep every budget of a kind, over the window."""
+    budgets = dict(snapshot.budgets_of(agent))
+    if not budgets:
+        return ""
+    kind = snapshot.hello.agents[agent]
+    seen = [lane for lane in snapshot.lanes if lane.now[agent].kept and lane.now[agent].turns]
+    if not seen:
+        return ""
+    keep = [lane.info.name for lane in seen if _all_kept(lane.now[agent], budgets)]
+    if len(keep) == len(seen):
+        word = "all keep" if len(seen) > 2 else "both keep" if len(seen) == 2 else f"{keep[0]} keeps"
+        return f"{word} the {kind} budget"
+    if keep:
+        return f"{', '.join(keep)} {'keeps' if len(keep) == 1 else 'keep'} the {kind} budget"
+    return f"nobody keeps the {kind} budget"
+
+
+def _all_kept(stats: Stats, budgets: dict[int, BudgetInfo]) -> bool:
+    return all(_is_kept(budgets[kept.budget], kept.share) for kept in stats.kept)
+
+
+def verdict(snapshot: Snapshot) -> str:
+    """The run by now, in one line."""
+    parts = []
+    for agent in range(len(snapshot.hello.agents)):
+        keepers = _keepers(snapshot, agent)
+        pairs = [pair for pair in snapshot.pairs if pair.agent == agent and pair.turns]
+        if pairs:
+            pair = max(pairs, key=lambda p: abs(p.lead_ps or 0)) if len(snapshot.lanes) > 2 else pairs[0]
+            parts.append(lead_words(snapshot, pair))
+        if keepers:
+            parts.append(keepers)
+    if not parts:
+        return "No turn has ended yet: the first ones are under way."
+    return "; ".join(parts) + "."
+
+
+def usual_ps(log: TurnTable, agent: int, met: Sequence[int]) -> list[int]:
+    """Median of each stage over the turns of a kind that met some budgets; over all answered ones if none did."""
+    own = (log.of(Field.AGENT) == agent) & (log.of(Field.STATE) == TurnState.ANSWERED)
+    good = own & (log.met[list(met)] == 1).all(axis=0) if met else own
+    pick = good if good.any() else own
+    if not pick.any():
+        return [0] * log.num_stages
+    usual: list[int] = np.median(log.stages_ps[:, pick], axis=1).astype(np.int64).tolist()
+    return usual
+
+
+def remedy_words(snapshot: Snapshot, turn: TurnEnd) -> Iterator[str]:
+    """For each budget that a turn missed: by how much, and what would have met it."""
+    log = snapshot.lanes[turn.lane].log
+    for place, budget in snapshot.budgets_of(turn.agent):
+        if turn.met[place] == 1:
+            continue
+        if turn.state == TurnState.FAILED:
+            yield f"{budget.name}: failed after {time_words(turn.latency_ps)}; a failed turn meets no budget"
+            continue
+        if turn.state == TurnState.CANCELLED:
+            yield f"{budget.name}: given up after {time_words(turn.latency_ps)}; it does not count"
+            continue
+        if budget.turn_ps is None or turn.latency_ps <= budget.turn_ps:
+            yield f"{budget.name}: missed {budget_words(budget)}"
+            continue
+        over = turn.latency_ps - budget.turn_ps
+        usual = usual_ps(log, turn.agent, [place])
+        yield f"{budget.name}: over by {time_words(over)}; {_remedy(snapshot, turn, over, usual)}"
+
+
+def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) -> str:
+    """The shortest change that saves enough, stage by stage from the one that exceeds its usual time the most."""
+    stages = snapshot.hello.stages
+    excess = sorted(range(len(stages)), key=lambda i: usual[i] - turn.stages_ps[i])
+    saved, parts = 0, []
+    for stage in excess:
+        more = turn.stages_ps[stage] - usual[stage]
+        if more <= 0:
+            break
+        need = min(more, over - saved)
+        parts.append(
+            f"{stage_words(stages[stage])} {time_words(turn.stages_ps[stage] - need)} instead of "
+            f"{time_words(turn.stages_ps[stage])}"
+        )
+        saved += need
+        if saved >= over:
+            return "met with " + " and ".join(parts)
+    longest = max(range(len(stages)), key=lambda i: turn.stages_ps[i])
+    return (
+        f"not met even at the usual time of every stage; the longest is {stage_words(stages[longest])} "
+        f"({time_words(turn.stages_ps[longest])})"
+    )
