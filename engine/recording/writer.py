@@ -34,7 +34,11 @@ _QUEUE = 20_000
 #: Messages in one transaction; more are written in several, so that none takes long.
 _MOST = 5_000
 
-Item = tuple[Message | SetKnob, int | None]
+#: Seconds after which `flush` looks whether the thread still lives.
+_LOOK_S = 0.1
+
+#: A message and its time, or somebody who waits for what came before.
+Item = tuple[Message | SetKnob | threading.Event, int | None]
 
 
 class Recorder:
@@ -150,6 +154,19 @@ class Recorder:
         self._targets.append(target)
         return target
 
+    def flush(self) -> bool:
+        """Wait until everything that was put, and asked for by `keep`, is done; not for the thread that drives a run.
+
+        Returns:
+            Whether it is in the file.
+        """
+        done = threading.Event()
+        self._items.append((done, None))
+        while not done.wait(_LOOK_S):
+            if not self._thread.is_alive():
+                break
+        return self._error is None and done.is_set()
+
     def close(self) -> None:
         """Write what is left and finish the file; delete it unless it is kept. Calling it again does nothing."""
         self._ending.set()
@@ -180,10 +197,13 @@ class Recorder:
         self._connection = begin_file(self.path.resolve(), self._header)
 
     def _turn_over(self) -> None:
+        waiting: list[threading.Event] = []
         while self._items:
-            self._write()
+            waiting += self._write()
         while self._targets:
             self._move(self._targets.popleft())
+        for done in waiting:
+            done.set()
 
     def _stop(self, error: Exception) -> None:
         what = str(error) if isinstance(error, InputError) else f"{self.path}: {reason_of(error)}"
@@ -191,17 +211,23 @@ class Recorder:
             self._error = f"not recorded: {what}"
         else:
             self._error = f"recording stopped: {what}; what was written until then stays readable"
+        for item, _ in self._items:
+            if isinstance(item, threading.Event):
+                item.set()
         self._items.clear()
         self._on_error(self._error)
 
-    def _write(self) -> None:
-        """Write up to `_MOST` messages in one transaction."""
+    def _write(self) -> list[threading.Event]:
+        """Write up to `_MOST` messages in one transaction; who waits for them."""
         assert self._connection is not None  # opened before anything is written
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self._inserts}
-        turns = rows["turns"]
+        turns, waiting = rows["turns"], []
         seq, pop = self._seq, self._items.popleft
         for _ in range(min(len(self._items), _MOST)):
             message, at_ps = pop()
+            if isinstance(message, threading.Event):
+                waiting.append(message)
+                continue
             seq += 1
             if isinstance(message, TurnEnd):
                 turns.append(turn_row(seq, message))
@@ -220,6 +246,7 @@ class Recorder:
             if self._dropped:
                 self._connection.execute("UPDATE meta SET value = ? WHERE key = 'dropped_gauges'", (self._dropped,))
         self._written = seq
+        return waiting
 
     def _is_repeated(self, message: Message | SetKnob) -> bool:
         """Whether virtual time stands still and the message says what the last one of its kind said."""

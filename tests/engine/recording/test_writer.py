@@ -21,18 +21,12 @@ from subsecond.engine.recording.writer import Recorder
 NEVER_S = 3600.0  # the thread writes when it is closed
 
 
-def wait_until(recorder: Recorder, is_so: Callable[[], bool]) -> None:
-    while not is_so():
-        assert recorder.error is None
-
-
 def put_and_wait(recorder: Recorder, numbers: range, per_gauge: int = 10) -> None:
-    goal = recorder.written
     for number in numbers:
-        goal += recorder.put(turn(number))
+        assert recorder.put(turn(number))
         if number % per_gauge == 0:
-            goal += recorder.put(gauges(number * 10 * MS))
-    wait_until(recorder, lambda: recorder.written >= goal)
+            assert recorder.put(gauges(number * 10 * MS))
+    assert recorder.flush()
 
 
 def test_what_has_been_written_is_read_while_the_run_goes_on(tmp_path: Path) -> None:
@@ -109,7 +103,8 @@ def test_a_recording_moves_with_all_that_it_holds_and_its_readers_stay_whole(tmp
     first = recorder.path
     with Recording.open(first) as before:
         assert recorder.keep(target) == target
-        wait_until(recorder, lambda: recorder.path == target)
+        assert recorder.flush()
+        assert recorder.path == target
         put_and_wait(recorder, range(50, 100))
         assert before.turn_ends() == [turn(number) for number in range(1, 50)]
         recorder.close()
@@ -127,7 +122,8 @@ def test_a_recording_that_cannot_move_goes_on_where_it_is(tmp_path: Path) -> Non
         put_and_wait(recorder, range(1, 10))
         path = recorder.path
         recorder.keep(tmp_path / "nowhere" / "run")
-        wait_until(recorder, lambda: bool(errors))
+        assert recorder.flush()
+        assert len(errors) == 1
         put_and_wait(recorder, range(10, 20))
         recorder.keep()
     assert len(errors) == 1
@@ -220,8 +216,7 @@ def test_a_message_that_does_not_fit_stops_the_recording_and_nothing_else(tmp_pa
     with Recorder(tmp_path / "run", hello(), batch_s=0.001, on_error=errors.append) as recorder:
         put_and_wait(recorder, range(1, 5))
         recorder.put(turn(5, stages_ps=(1, 2)))
-        while not errors:
-            recorder.put(turn(6))
+        assert not recorder.flush()
     assert len(errors) == 1
     with Recording.open(tmp_path / "run") as recording:
         assert recording.num_turns == 4
@@ -232,6 +227,7 @@ def test_closing_twice_does_nothing_more(tmp_path: Path) -> None:
     recorder.close()
     recorder.close()
     assert not recorder.put(turn(1))
+    assert not recorder.flush()
 
 
 def test_names_of_new_recordings_are_plain_and_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
