@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from subsecond.engine.errors import InputError
 
 from .places import companions
 from .schema import APPLICATION_ID, FORMAT
 
-__all__ = ["check", "connect", "damaged", "remove_copy"]
+__all__ = ["check", "connect", "reading", "remove_copy"]
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, Path | None]:
@@ -24,22 +28,30 @@ def connect(path: Path) -> tuple[sqlite3.Connection, Path | None]:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        connection = _read_only(path, "mode=ro")
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return connection, None
-        except sqlite3.OperationalError:
-            connection.close()
+    with reading(path):
+        with suppress(sqlite3.OperationalError):
+            return _looked_at(_read_only(path, "mode=ro")), None
         log = companions(path)[0]
         if not log.exists() or log.stat().st_size == 0:
-            return _read_only(path, "mode=ro&immutable=1"), None
+            return _looked_at(_read_only(path, "mode=ro&immutable=1")), None
         folder = Path(tempfile.mkdtemp(prefix="subsecond-"))
-        for file in (path, log):
-            shutil.copyfile(file, folder / file.name)
-        return _read_only(folder / path.name, "mode=ro"), folder
-    except (sqlite3.Error, OSError) as error:
-        raise damaged(path, error) from None
+        try:
+            for file in (path, log):
+                shutil.copyfile(file, folder / file.name)
+            return _looked_at(_read_only(folder / path.name, "mode=ro")), folder
+        except BaseException:
+            remove_copy(folder)
+            raise
+
+
+def _looked_at(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, after a first look at the file: opening alone does not read it."""
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _read_only(path: Path, mode: str) -> sqlite3.Connection:
@@ -58,11 +70,9 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         InputError: so it is.
     """
-    try:
+    with reading(path):
         identity = connection.execute("PRAGMA application_id").fetchone()[0]
         number = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise damaged(path, error) from None
     if identity != APPLICATION_ID:
         raise InputError(str(path), "", "an SQLite file of another program", "a recording")
     if not 1 <= number <= FORMAT:
@@ -70,11 +80,25 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         raise InputError(str(path), "", f"format {number}", expected)
 
 
-def damaged(path: Path, error: Exception) -> InputError:
-    """What a user is told if a file cannot be read on."""
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while a file is read into what a user is told.
+
+    SQLite finds most damage, but not in the values: text that is none, JSON that is none, a word for a number.
+
+    Raises:
+        InputError: something has gone wrong.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
     words = str(error)
     if "not a database" in words:
         return InputError(str(path), "", "a file of another kind", "a recording")
-    if "malformed" in words:
-        return InputError(str(path), "", "a file that is cut off or damaged", "a whole recording")
-    return InputError(str(path), "", words, "a recording that can be read")
+    if isinstance(error, sqlite3.OperationalError | OSError):
+        return InputError(str(path), "", words, "a recording that can be read")
+    return InputError(str(path), "", "a file that is cut off or damaged", f"a whole recording ({words})")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 
-from .opening import check, connect, damaged, remove_copy
+from .opening import check, connect, reading, remove_copy
 from .rows import READERS, TABLES, Row, read_knob, turn_of
 from .schema import FIXED_COLUMNS, turn_columns
 
@@ -118,10 +118,8 @@ class Recording:
         self._connection = connection
         self._copy = copy
         self.path = path
-        try:
+        with reading(path):
             self._hello: Hello = msgspec.json.decode(self._meta()["hello"], type=Hello)
-        except (KeyError, TypeError, msgspec.DecodeError):
-            raise InputError(str(path), "", "a file without a run", "a recording") from None
         self._columns = turn_columns(self._hello)
         self._num_stages = len(self._hello.stages)
         self._longest = (0, 0)  # seq up to which turns have been looked at, longest latency until there
@@ -171,26 +169,28 @@ class Recording:
     def metadata(self) -> Metadata:
         """About the run; read afresh, since a run that goes on changes it."""
         meta = self._meta()
-        return Metadata(
-            format=int(self._one("PRAGMA user_version")),
-            package_version=meta["package_version"],
-            catalog_digest=meta["catalog_digest"],
-            seed=meta["seed"],
-            tables=msgspec.json.decode(meta["scenario"]),
-            driver=meta["driver"],
-            created_unix_s=float(meta["created_unix_s"]),
-            digest=meta["digest"],
-            is_finished="end_ps" in meta,
-            end_ps=meta.get("end_ps"),
-            dropped_gauges=meta["dropped_gauges"],
-        )
+        with reading(self.path):
+            return Metadata(
+                format=int(self._one("PRAGMA user_version")),
+                package_version=meta["package_version"],
+                catalog_digest=meta["catalog_digest"],
+                seed=meta["seed"],
+                tables=msgspec.json.decode(meta["scenario"]),
+                driver=meta["driver"],
+                created_unix_s=float(meta["created_unix_s"]),
+                digest=meta["digest"],
+                is_finished="end_ps" in meta,
+                end_ps=meta.get("end_ps"),
+                dropped_gauges=meta["dropped_gauges"],
+            )
 
     @property
     def duration_ps(self) -> int:
         """Time of the last thing that happened so far."""
         ends = [self._one(f"SELECT max(at_ps) FROM {table}") for table in TABLES]
         ends += [self._one("SELECT max(end_ps) FROM turns"), self.metadata().end_ps]
-        return max((end for end in ends if end is not None), default=0)
+        with reading(self.path):
+            return max((int(end) for end in ends if end is not None), default=0)
 
     @property
     def num_turns(self) -> int:
@@ -229,8 +229,9 @@ class Recording:
         rows = self._window(lane, since_ps, until_ps, last, with_pending)
         width = len(FIXED_COLUMNS) + self._num_stages + len(self._hello.budgets)
         table = np.empty((width, len(rows)), np.int64)
-        for i, column in enumerate(zip(*rows, strict=True)):
-            table[i] = column if None not in column else [-1 if value is None else value for value in column]
+        with reading(self.path):
+            for i, column in enumerate(zip(*rows, strict=True)):
+                table[i] = column if None not in column else [-1 if value is None else value for value in column]
         names = ["index" if name == "turn_index" else name for name in FIXED_COLUMNS]
         columns = dict(zip(names, table, strict=False))
         del columns["seq"]
@@ -257,12 +258,9 @@ class Recording:
 
     def gauges_at(self, at_ps: int) -> dict[int, Gauges]:
         """The latest gauges of each lane at or before a moment."""
-        found = {}
-        for lane in range(len(self._hello.lanes)):
-            row = self._latest("gauges", at_ps, "lane = ? AND", lane)
-            if row is not None:
-                found[lane] = row
-        return {lane: READERS["gauges"](row) for lane, row in found.items()}  # type: ignore[misc]  # of this table
+        lanes = range(len(self._hello.lanes))
+        found = {lane: self._latest("gauges", at_ps, "lane = ? AND", lane) for lane in lanes}
+        return {lane: gauges for lane, gauges in found.items() if isinstance(gauges, Gauges)}
 
     def faults(self, until_ps: int | None = None) -> list[FaultNote]:
         """Faults set at or before a moment, by time."""
@@ -271,15 +269,17 @@ class Recording:
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""
         query = f"SELECT {TABLES['knobs']} FROM knobs WHERE at_ps <= ? ORDER BY at_ps, seq"
-        return [(row[1], read_knob(row)) for row in self._rows(query, _NEWEST if until_ps is None else until_ps)]
+        rows = self._rows(query, _NEWEST if until_ps is None else until_ps)
+        with reading(self.path):
+            return [(row[1], read_knob(row)) for row in rows]
 
     def state_at(self, at_ps: int) -> State:
         """Everything but turns that was known at a moment."""
         clock, load = self._latest("clocks", at_ps), self._latest("loads", at_ps)
         return State(
             at_ps=at_ps,
-            clock=None if clock is None else READERS["clocks"](clock),  # type: ignore[arg-type]  # of this table
-            load=None if load is None else READERS["loads"](load),  # type: ignore[arg-type]  # of this table
+            clock=clock if isinstance(clock, Clock) else None,
+            load=load if isinstance(load, Load) else None,
             gauges=self.gauges_at(at_ps),
             faults=tuple(f for f in self.faults(at_ps) if f.until_ps is None or f.until_ps > at_ps),
             knobs=tuple(self.knobs(at_ps)),
@@ -308,8 +308,10 @@ class Recording:
         after = (since_ps, _NEWEST)
         while True:
             rows = self._rows(query, *after, until, _CHUNK)
-            for row in rows:
-                yield row[place], row[0], turn_of(row, self._num_stages) if is_turns else READERS[table](row)
+            with reading(self.path):
+                found = [turn_of(row, self._num_stages) if is_turns else READERS[table](row) for row in rows]
+            for row, message in zip(rows, found, strict=True):
+                yield row[place], row[0], message
             if len(rows) < _CHUNK:
                 return
             after = (rows[-1][place], rows[-1][0])
@@ -335,28 +337,29 @@ class Recording:
     def _meta(self) -> dict[str, Any]:
         return dict(self._rows("SELECT key, value FROM meta"))
 
-    def _latest(self, table: str, at_ps: int, clause: str = "", *values: int) -> Row | None:
+    def _latest(self, table: str, at_ps: int, clause: str = "", *values: int) -> Message | None:
         query = f"SELECT {TABLES[table]} FROM {table} WHERE {clause} at_ps <= ? ORDER BY at_ps DESC, seq DESC LIMIT 1"
         rows = self._rows(query, *values, at_ps)
-        return rows[0] if rows else None
+        with reading(self.path):
+            return READERS[table](rows[0]) if rows else None
 
     def _longest_ps(self) -> int:
         """Longest latency so far; of what has been written since it was last asked for only the new rows are read."""
         seq, longest = self._longest
         newest, more = self._rows("SELECT max(seq), max(latency_ps) FROM turns WHERE seq > ?", seq)[0]
         if newest is not None:
-            self._longest = (newest, max(longest, more))
+            with reading(self.path):
+                self._longest = (newest, max(longest, int(more)))
         return self._longest[1]
 
     def _ends(self, rows: Sequence[Row]) -> list[TurnEnd]:
-        return [turn_of(row, self._num_stages) for row in rows]
+        with reading(self.path):
+            return [turn_of(row, self._num_stages) for row in rows]
 
     def _one(self, query: str) -> Any:
         rows = self._rows(query)
         return rows[0][0] if rows else None
 
     def _rows(self, query: str, *values: object) -> list[Row]:
-        try:
+        with reading(self.path):
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise damaged(self.path, error) from None
