@@ -1,0 +1,57 @@
+"""`subsecond run --record`: a recording of the run, or one line that says why there is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from subsecond.engine.recording.reader import Recording
+from subsecond.tui.cli import main
+
+Command = Callable[..., tuple[int, str, str]]
+QUICK = ("--set", "duration_s=30", "--set", "coding.sessions=3", "--set", "voice.sessions=3")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command with arguments: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["subsecond", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        code = caught.value.code
+        out, err = capsys.readouterr()
+        return (code if isinstance(code, int) else 0), out, err
+
+    return run
+
+
+def test_a_recorded_run_holds_what_the_run_printed(command: Command, tmp_path: Path) -> None:
+    path, document = tmp_path / "run.subsecond", tmp_path / "run.json"
+    assert command("run", *QUICK, "--quiet", "--record", path, "--json", document) == (0, "", "")
+    told = json.loads(document.read_text())
+    with Recording.open(path) as recording:
+        assert recording.metadata().digest == told["digest"]
+        assert recording.metadata().tables == told["settings"]
+        for lane, info in enumerate(recording.hello().lanes):
+            assert len(recording.turns(lane)) == told["pipelines"][info.name]["turns"] > 0
+
+
+def test_recording_changes_nothing_in_what_is_printed(command: Command, tmp_path: Path) -> None:
+    assert command("run", *QUICK, "--record", tmp_path / "run") == command("run", *QUICK)
+
+
+def test_a_place_that_will_not_do_is_told_before_the_run(command: Command, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("dear diary")
+    for path in (notes, tmp_path, tmp_path / "nowhere" / "run"):
+        code, out, err = command("run", *QUICK, "--record", path)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"subsecond: --record: got '{path}', expected ")
+        assert err.count("\n") == 1
+    assert notes.read_text() == "dear diary"
