@@ -209,7 +209,8 @@ def _gauge_series(seconds: deque[Gauges], num_servers: int) -> GaugeSeries:
 class _Sessions:
     """What is known of each session of a lane."""
 
-    _START = (-1, 0, 0, 0, 0, -1, -1, -1, -1)
+    #: Where the columns of `SessionTable` begin, and when the answered turn that is the latest ended.
+    _START = (-1, 0, 0, 0, 0, -1, -1, -1, -1, -1)
 
     def __init__(self) -> None:
         self._rows: Int64 = np.empty((len(self._START), 0), np.int64)
@@ -218,7 +219,7 @@ class _Sessions:
     def add(self, table: TurnTable) -> None:
         session = table.of(Field.SESSION)
         self._grow(int(session.max()) + 1)
-        agent, turns, answered, missed, total, worst, worst_turn, last, last_end = self._rows
+        agent, turns, answered, missed, total, worst, worst_turn, last, last_end, answered_end = self._rows
         state, latency, end = table.of(Field.STATE), table.of(Field.LATENCY_PS), table.end_ps
         agent[session] = table.of(Field.AGENT)
         np.add.at(turns, session, 1)
@@ -228,13 +229,15 @@ class _Sessions:
         own = session[done]
         np.add.at(answered, own, 1)
         np.add.at(total, own, latency[done])
-        order = done[np.argsort(latency[done], kind="stable")]  # of several for one session the longest is written last
+        latest = done[::-1]  # of several for one session the longest is written last, of equal ones the first
+        order = latest[np.argsort(latency[latest], kind="stable")]
         order = order[latency[order] > worst[session[order]]]
         worst[session[order]] = latency[order]
         worst_turn[session[order]] = table.of(Field.TURN)[order]
         order = done[np.argsort(end[done], kind="stable")]
-        order = order[end[order] >= last_end[session[order]]]
+        order = order[end[order] >= answered_end[session[order]]]
         last[session[order]] = latency[order]
+        np.maximum.at(answered_end, own, end[done])
         np.maximum.at(last_end, session, end)
 
     def _grow(self, size: int) -> None:
@@ -246,4 +249,4 @@ class _Sessions:
         self._size = max(self._size, size)
 
     def table(self) -> SessionTable:
-        return SessionTable(*self._rows[:, : self._size].copy())
+        return SessionTable(*self._rows[:-1, : self._size].copy())
