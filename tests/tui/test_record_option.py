@@ -55,3 +55,22 @@ def test_a_place_that_will_not_do_is_told_before_the_run(command: Command, tmp_p
         assert err.startswith(f"subsecond: --record: got '{path}', expected ")
         assert err.count("\n") == 1
     assert notes.read_text() == "dear diary"
+
+
+def test_recordings_are_listed(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    code, out, _ = command("recordings")
+    assert code == 0
+    assert "no recordings in" in out
+    command("run", *QUICK, "--quiet", "--record", tmp_path / "a.subsecond")
+    (tmp_path / "b.subsecond").write_bytes((tmp_path / "a.subsecond").read_bytes()[:5000])
+    code, out, _ = command("recordings", tmp_path)
+    assert code == 0
+    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert set(lines) == {"a.subsecond", "b.subsecond"}
+    assert "playground: trn-cs3 vs gpu" in lines["a.subsecond"]
+    assert "30 s virtual" in lines["a.subsecond"]
+    assert "damaged" in lines["b.subsecond"]
+    code, _, err = command("recordings", tmp_path / "nowhere")
+    assert code == 2
+    assert err.startswith("subsecond: recordings: got ")

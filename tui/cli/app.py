@@ -166,6 +166,18 @@ def scenarios() -> None:
         typer.echo(f"{name:<{max(map(len, names))}}  {tables.get('title', '')}")
 
 
+@app.command()
+def recordings(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to look; by default the folder of live recordings.")
+    ] = None,
+) -> None:
+    """List the recordings in a folder."""
+    from subsecond.tui.cli.recordings import show_recordings
+
+    show_recordings(folder)
+
+
 @app.command(short_help="Compare predictions with published measurements.")
 def validate(
     file: Annotated[
