@@ -1,4 +1,4 @@
-"""A snapshot in words: who is ahead, who keeps the budgets, what a turn lacked; and how numbers are written."""
+"""A snapshot in words: who is ahead, who keeps the budgets, what a turn lacked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from subsecond.engine.turns import TurnState
 from subsecond.tui.snapshot import PairView, Snapshot
 from subsecond.tui.stats import Stats
 from subsecond.tui.turnlog import Field, TurnTable
+from subsecond.tui.widgets.text import share_text, time_text
 
 __all__ = [
     "WAITS_FOR",
@@ -19,8 +20,7 @@ __all__ = [
     "clock_words",
     "lead_words",
     "remedy_words",
-    "share_words",
-    "time_words",
+    "usual_ps",
     "verdict",
     "whose_stage",
 ]
@@ -57,29 +57,6 @@ def whose_stage(stage: str) -> str:
     return "agent" if stage in _OUTSIDE else "pipeline"
 
 
-def time_words(ps: float | None) -> str:
-    """A duration in at most 7 characters where it can be: `9.8 ms`, `412 ms`, `1.03 s`, `2,000 s`."""
-    if ps is None:
-        return "-"
-    ms = abs(ps) / PS_PER_MS
-    sign = "-" if ps < 0 else ""
-    if ms < 9.95:
-        return f"{sign}{ms:.1f} ms"
-    if ms < 999.5:
-        return f"{sign}{ms:.0f} ms"
-    return f"{sign}{ms / 1000:.2f} s" if ms < 99_995 else f"{sign}{ms / 1000:,.0f} s"
-
-
-def share_words(share: float | None) -> str:
-    """A share in per cent; never 0 or 100 unless it is."""
-    if share is None:
-        return "-"
-    percent = 100 * share
-    if share in (0.0, 1.0) or 1 <= percent <= 99:
-        return f"{percent:.0f} %"
-    return f"{max(percent, 0.1):.1f} %" if percent < 1 else f"{min(percent, 99.9):.1f} %"
-
-
 def clock_words(at_ps: int) -> str:
     """Virtual time: `1:02.5`, `1:00:00.0`."""
     tenths = at_ps // (PS_PER_S // 10)
@@ -114,9 +91,9 @@ def lead_words(snapshot: Snapshot, pair: PairView) -> str:
     if lead == 0 and pair.wins[0] == pair.wins[1]:
         return f"{lanes[first].name} and {lanes[second].name} even on {kind}"
     behind = pair.wins[1 if first == pair.first else 0] / pair.turns
-    text = f"{lanes[first].name} ahead of {lanes[second].name} by {time_words(lead)} p50 on {kind}"
+    text = f"{lanes[first].name} ahead of {lanes[second].name} by {time_text(lead)} p50 on {kind}"
     turns = f"{pair.turns:,} turn" if pair.turns == 1 else f"{pair.turns:,} turns"
-    return text + (f", behind on {share_words(behind)} of {turns}" if behind else f", on each of {turns}")
+    return text + (f", behind on {share_text(behind)} of {turns}" if behind else f", on each of {turns}")
 
 
 def _is_kept(budget: BudgetInfo, share: float | None) -> bool:
@@ -179,17 +156,17 @@ def remedy_words(snapshot: Snapshot, turn: TurnEnd) -> Iterator[str]:
         if turn.met[place] == 1:
             continue
         if turn.state == TurnState.FAILED:
-            yield f"{budget.name}: failed after {time_words(turn.latency_ps)}; a failed turn meets no budget"
+            yield f"{budget.name}: failed after {time_text(turn.latency_ps)}; a failed turn meets no budget"
             continue
         if turn.state == TurnState.CANCELLED:
-            yield f"{budget.name}: given up after {time_words(turn.latency_ps)}; it does not count"
+            yield f"{budget.name}: given up after {time_text(turn.latency_ps)}; it does not count"
             continue
         if budget.turn_ps is None or turn.latency_ps <= budget.turn_ps:
             yield f"{budget.name}: missed {budget_words(budget)}"
             continue
         over = turn.latency_ps - budget.turn_ps
         usual = usual_ps(log, turn.agent, [place])
-        yield f"{budget.name}: over by {time_words(over)}; {_remedy(snapshot, turn, over, usual)}"
+        yield f"{budget.name}: over by {time_text(over)}; {_remedy(snapshot, turn, over, usual)}"
 
 
 def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) -> str:
@@ -203,8 +180,8 @@ def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) 
             break
         need = min(more, over - saved)
         parts.append(
-            f"{stage_words(stages[stage])} {time_words(turn.stages_ps[stage] - need)} instead of "
-            f"{time_words(turn.stages_ps[stage])}"
+            f"{stage_words(stages[stage])} {time_text(turn.stages_ps[stage] - need)} instead of "
+            f"{time_text(turn.stages_ps[stage])}"
         )
         saved += need
         if saved >= over:
@@ -212,5 +189,5 @@ def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) 
     longest = max(range(len(stages)), key=lambda i: turn.stages_ps[i])
     return (
         f"not met even at the usual time of every stage; the longest is {stage_words(stages[longest])} "
-        f"({time_words(turn.stages_ps[longest])})"
+        f"({time_text(turn.stages_ps[longest])})"
     )

@@ -1,0 +1,1 @@
+"""The dashboard's screens: each draws a snapshot and keeps nothing but what the user chose."""

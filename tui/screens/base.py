@@ -1,0 +1,160 @@
+"""What all screens have: a header with crumbs and clock, a footer with the keys, a message where there is no room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.events import Resize
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from subsecond.tui.snapshot import Snapshot
+from subsecond.tui.verdict import clock_words
+
+if TYPE_CHECKING:
+    from subsecond.tui.app import SubsecondApp
+
+__all__ = ["MEDIUM", "SMALLEST", "WIDE", "HeaderLine", "TooSmall", "View"]
+
+#: Columns from which there are two and three columns of panels; the smallest terminal.
+MEDIUM, WIDE = 100, 160
+SMALLEST = (60, 16)
+
+
+class HeaderLine(Widget):
+    """One line: where one is on the left, the state of the run on the right; what must be seen is in reverse."""
+
+    DEFAULT_CSS = """
+    HeaderLine { height: 1; dock: top; background: $panel; color: $foreground; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[str, str, str] = ("", "", "")
+
+    def show(self, crumbs: str, alert: str, state: str) -> None:
+        """Set the three parts; nothing is drawn if they are as before."""
+        if (crumbs, alert, state) != self._shown:
+            self._shown = crumbs, alert, state
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        crumbs, alert, state = self._shown
+        width, style = self.size.width, self.rich_style
+        right = f" {state} "
+        middle = f" {alert} " if alert else ""
+        room = max(0, width - len(right) - len(middle))
+        left = f" {crumbs}"[:room].ljust(room)
+        return Strip(
+            [
+                Segment(left, style + Style(bold=True)),
+                Segment(middle, style + Style(bold=True, reverse=True)),
+                Segment(right, style),
+            ]
+        ).crop_extend(0, width, style)
+
+
+class TooSmall(Widget):
+    """Stands in for everything else while the terminal is too small."""
+
+    DEFAULT_CSS = """
+    TooSmall { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
+    View.-too-small > * { display: none; }
+    View.-too-small > TooSmall { display: block; }
+    """
+
+    def render(self) -> str:
+        columns, rows = SMALLEST
+        size = self.app.size
+        return (
+            f"subsecond needs {columns}x{rows} cells,\nthis terminal has {size.width}x{size.height}.\n"
+            "Make it larger, or press q."
+        )
+
+
+class View(Screen[None]):
+    """A screen of the dashboard.
+
+    A subclass composes its panels in `panels`, and draws them in `paint`, which gets every snapshot while the screen
+    is the one that is seen.
+    """
+
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (MEDIUM, "-medium"),
+        (WIDE, "-wide"),
+    ]
+    #: Name in the crumbs, what the screen is for.
+    TITLE_WORD: ClassVar[str] = ""
+    HELP: ClassVar[str | None] = None
+
+    @property
+    def dashboard(self) -> SubsecondApp:
+        """The application, by its type."""
+        return cast("SubsecondApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine()
+        yield from self.panels()
+        yield TooSmall()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def panels(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    def paint(self, snapshot: Snapshot) -> None:
+        """Draw a snapshot."""
+
+    def crumb(self) -> str:
+        """The screen's place in the crumbs."""
+        return self.TITLE_WORD
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Draw a snapshot, and the header around it."""
+        self.show_header(snapshot)
+        if snapshot is not None and not self.has_class("-too-small"):
+            self.paint(snapshot)
+
+    def show_header(self, snapshot: Snapshot | None) -> None:
+        """Say where one is, how late it is, and what stands still."""
+        app = self.dashboard
+        stack = [screen.crumb() for screen in app.screen_stack if isinstance(screen, View)]
+        title = "" if snapshot is None else f"   {snapshot.hello.scenario}"
+        state = "waiting for the service" if snapshot is None else _state_words(snapshot)
+        self.query_one(HeaderLine).show("subsecond > " + " > ".join(stack) + title, app.alert, state)
+
+    def on_mount(self) -> None:
+        self._fit()
+
+    def on_screen_resume(self) -> None:
+        """Shown again: what was drawn last may be long over."""
+        self._fit()
+        self.call_after_refresh(self.dashboard.redraw)
+
+    def on_resize(self, event: Resize) -> None:
+        self._fit()
+        self.call_after_refresh(self.dashboard.redraw)
+
+    def _fit(self) -> None:
+        size = self.app.size
+        self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-too-small")
+        self.set_class(size.height < 30, "-short")
+        self.query_one(TooSmall).refresh()
+
+
+def _state_words(snapshot: Snapshot) -> str:
+    clock = snapshot.clock
+    parts = [clock_words(snapshot.at_ps)]
+    if clock is not None:
+        parts.append("paused" if clock.paused else f"{clock.speed:g}x")
+        if clock.late_p99_ms > 50:
+            parts.append(f"late {clock.late_p99_ms:.0f} ms")
+    if snapshot.load is not None:
+        parts.append(f"{sum(snapshot.load.sessions):,} sessions")
+    return "  ".join(parts)
