@@ -13,7 +13,7 @@ from subsecond.engine.errors import InputError
 
 from .schema import APPLICATION_ID
 
-__all__ = ["SUFFIX", "check_target", "companions", "is_recording", "new_path", "recordings_folder"]
+__all__ = ["SUFFIX", "check_target", "companions", "is_recording", "new_path", "path_of_run", "recordings_folder"]
 
 SUFFIX = ".subsecond"
 _MAGIC = b"SQLite format 3\0"
@@ -49,6 +49,14 @@ def new_path(scenario: str, folder: Path | None = None) -> Path:
         path = place / f"{stem}-{os.getpid()}-{number}{SUFFIX}"
         number += 1
     return path
+
+
+def path_of_run(path: Path, number: int) -> Path:
+    """Where the `number`-th run (from 1) of one process goes, if the first one goes to `path`.
+
+    A live run starts anew when a parameter changes that cannot change on the way, and a recording holds one run.
+    """
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def companions(path: Path) -> tuple[Path, Path]:

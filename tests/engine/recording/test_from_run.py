@@ -14,6 +14,8 @@ import pytest
 from subsecond.agents.plan import plan_run
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import FaultNote, TurnEnd
+from subsecond.engine.live.clock import PacedClock
+from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.run import Lane, Run, run_plan
@@ -95,6 +97,20 @@ def test_every_turn_that_ended_is_recorded_as_it_was(run: Run, path: Path) -> No
             states = {end.state for end in found}
             assert TurnState.FAILED in states or number == 0
     assert len({end.requests for end in found}) > 1  # with tools, so that sums say something
+
+
+def test_a_live_run_tells_the_same_turns(run: Run, path: Path) -> None:
+    """Its messages, put into a recording, are those that the run in virtual time has written at once."""
+    driver = LiveDriver(run.plan, PacedClock(), keep_population=False)
+    told: list[TurnEnd] = []
+    for second in range(1, 41):
+        for lane in driver.lanes:
+            lane.engine.run_until(second * S)
+        told += driver.turn_ends()
+    with Recording.open(path) as recording:
+        assert sorted(told, key=lambda end: (end.end_ps, end.lane, end.turn)) == recording.turn_ends()
+        hello = recording.hello()
+    assert driver.hello(hello.run, hello.recording) == hello
 
 
 def test_open_turns_are_there_too_and_end_with_the_run(run: Run, path: Path) -> None:

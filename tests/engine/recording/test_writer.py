@@ -14,7 +14,7 @@ from support.recordings import MS, S, gauges, hello, turn
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Clock
 from subsecond.engine.recording import places
-from subsecond.engine.recording.places import check_target, new_path, recordings_folder
+from subsecond.engine.recording.places import check_target, new_path, path_of_run, recordings_folder
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.writer import Recorder
 
@@ -239,6 +239,12 @@ def test_names_of_new_recordings_are_plain_and_free(tmp_path: Path, monkeypatch:
     assert second != first
     assert not second.exists()
     assert new_path("...", tmp_path).name.startswith("run-")
+
+
+def test_runs_of_one_process_have_files_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "my.run.subsecond"
+    assert path_of_run(path, 1) == path
+    assert path_of_run(path, 2) == tmp_path / "my.run-2.subsecond"
 
 
 def test_the_folder_of_recordings_is_the_users_or_the_temporary_one(
