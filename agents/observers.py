@@ -75,7 +75,7 @@ class Observers:
     def add(self, observer: Observer) -> None:
         """A new observer gets the first message and the past."""
         notice = Notice("info", "")  # stands for any message that must not be left out
-        for data in (self._hello, *self._history):
+        for data in (self._hello, *self._history) if self._hello else ():
             observer.put(notice, data)
         self._all.add(observer)
 

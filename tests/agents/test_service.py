@@ -1,0 +1,256 @@
+"""The service: who watches gets everything, who steers is obeyed, and nobody disturbs anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import aiohttp
+import pytest
+import websockets
+
+from subsecond.agents.observers import Observers
+from subsecond.agents.plan import plan_run
+from subsecond.agents.service import Service
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import (
+    Clock,
+    Command,
+    FaultNote,
+    Gauges,
+    Hello,
+    InjectFault,
+    Load,
+    Message,
+    Notice,
+    Pause,
+    Resume,
+    SetKnob,
+    SetLoad,
+    SetSpeed,
+    Step,
+    TurnEnd,
+    decode_message,
+    encode,
+)
+from subsecond.engine.run import Plan
+from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
+
+Socket = websockets.ClientConnection
+M = TypeVar("M", bound=Message)
+WAIT_S = 60.0
+
+
+def make_plan(more: Sequence[str]) -> Plan:
+    tables, path = load_tables("playground")
+    tables.pop("duration_s")
+    apply_settings(tables, ["coding.sessions=4", "voice.sessions=4", *more])
+    return plan_run(parse_scenario(tables, path), reserve=20)
+
+
+@asynccontextmanager
+async def serving(**options: float) -> AsyncIterator[str]:
+    """A service in this process; yields its address."""
+    service = Service(make_plan, **{"speed": 20.0, "head_start_s": 60.0, **options})
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(service.run("127.0.0.1", 0, address.set_result))
+    try:
+        yield await asyncio.wait_for(address, WAIT_S)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def served(test: Callable[[str], Awaitable[None]], **options: float) -> None:
+    async def run() -> None:
+        async with serving(**options) as url:
+            await asyncio.wait_for(test(url), WAIT_S)
+
+    asyncio.run(run())
+
+
+def connect(url: str) -> websockets.connect:
+    """A connection that reads on whatever the test does: one that does not would close only after ten seconds."""
+    return websockets.connect(url, max_size=None, max_queue=None)
+
+
+async def until(socket: Socket, kind: type[M], fits: Callable[[M], bool] = lambda _: True) -> M:
+    """The next message of a kind that fits."""
+    while True:
+        message = decode_message(await socket.recv())
+        if isinstance(message, kind) and fits(message):
+            return message
+
+
+async def ask(socket: Socket, command: Command) -> None:
+    await socket.send(encode(command).decode())
+
+
+def test_an_observer_gets_hello_then_turns_gauges_clock_and_load() -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            first = decode_message(await socket.recv())
+            assert isinstance(first, Hello)
+            assert [lane.name for lane in first.lanes] == ["trn-cs3", "gpu"]
+            for kind in (TurnEnd, Gauges, Clock, Load):
+                await until(socket, kind)
+            turn = await until(socket, TurnEnd)
+            assert sum(turn.stages_ps) == turn.latency_ps
+            assert len(turn.met) == len(first.budgets)
+
+    served(test)
+
+
+def test_a_late_observer_gets_the_turns_of_the_past() -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as early, connect(url) as late:
+            turns = {(turn.lane, turn.turn) for turn in [await until(early, TurnEnd) for _ in range(8)]}
+            again = {(turn.lane, turn.turn) for turn in [await until(late, TurnEnd) for _ in range(8)]}
+            assert turns == again
+
+    served(test)
+
+
+def test_commands_change_the_run_for_everybody() -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as one, connect(url) as other:
+            await ask(one, SetSpeed(7.0))
+            await until(other, Clock, lambda clock: clock.speed == 7.0)
+            await ask(one, Pause())
+            still = await until(other, Clock, lambda clock: clock.paused)
+            await ask(one, Step(250.0))
+            await until(other, Clock, lambda clock: clock.at_ps == still.at_ps + 250 * 10**9)
+            await ask(one, Resume())
+            await until(other, Clock, lambda clock: not clock.paused)
+            await ask(one, SetLoad("voice", 9))
+            await until(other, Load, lambda load: load.wanted == (4, 9) and load.sessions[1] == 9)
+            await ask(one, InjectFault("decode_down", duration_s=1000.0))
+            note = await until(other, FaultNote)
+            assert note.kind == "decode_down"
+            await until(other, Gauges, lambda gauges: gauges.faults == ("decode_down 0",))
+
+    served(test)
+
+
+def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            run = (await until(socket, Hello)).run
+            await ask(socket, SetKnob("trn-cs3", "prefill_utilisation_factor", 2.0))
+            assert "from now on" in (await until(socket, Notice)).text
+            await ask(socket, SetKnob("gpu", "network_ms", 9.0))
+            again = await until(socket, Hello)
+            assert again.run != run
+            gpu = next(lane for lane in again.lanes if lane.name == "gpu")
+            assert next(p for p in gpu.parameters if p.key == "network_ms").value == "9 ms"
+            await until(socket, TurnEnd)
+
+    served(test)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        ("garbage", "not understood"),
+        ("{}", "not understood"),
+        (b"\xff\xfe", "not understood"),
+        ('{"type": "speed", "speed": "fast"}', "not understood"),
+        ('{"type": "speed", "speed": 1e9}', "speed"),
+        ('{"type": "step"}', "paused"),
+        ('{"type": "set-load", "agents": "robots", "sessions": 1}', "robots"),
+        ('{"type": "set-load", "agents": "coding", "sessions": -1}', "-1"),
+        ('{"type": "inject", "kind": "meteor"}', "meteor"),
+        ('{"type": "inject", "kind": "stall", "duration_s": -1}', "duration_s"),
+        ('{"type": "set-knob", "lane": "gpu", "key": "nothing", "value": 1}', "nothing"),
+        ('{"type": "set-knob", "lane": "tpu", "key": "network_ms", "value": 1}', "tpu"),
+    ],
+)
+def test_a_bad_command_is_answered_to_its_sender_alone(data: str | bytes, word: str) -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as bad, connect(url) as good:
+            await bad.send(data)
+            notice = await until(bad, Notice)
+            assert notice.level == "error"
+            assert word in notice.text
+            for _ in range(3):
+                message = decode_message(await good.recv())
+                assert not isinstance(message, Notice)
+            await until(bad, Clock)
+
+    served(test)
+
+
+def test_pages_of_other_sites_may_not_watch() -> None:
+    async def test(url: str) -> None:
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(url, origin=websockets.Origin("https://example.com"))
+        async with aiohttp.ClientSession() as session, session.get(url.replace("ws", "http", 1)[:-11] + "/health") as r:
+            assert (await r.json())["status"] == "ok"
+
+    served(test)
+
+
+def test_only_this_machine_is_served() -> None:
+    with pytest.raises(InputError, match="this machine"):
+        asyncio.run(Service(make_plan).run("0.0.0.0", 0, print))
+
+
+def test_a_slow_observer_loses_gauges_and_no_turn() -> None:
+    """Nothing is read until much has been published: turns wait in order, of gauges the latest alone."""
+
+    class Socket:
+        closed = False
+
+        def __init__(self) -> None:
+            self.sent: list[Message] = []
+
+        async def send_str(self, data: str) -> None:
+            self.sent.append(decode_message(data))
+
+    async def run() -> None:
+        from subsecond.agents.observers import Observer
+
+        socket = Socket()
+        observer = Observer(socket)  # type: ignore[arg-type]  # what it uses of a socket
+        observers = Observers()
+        observers.add(observer)
+        turns = [TurnEnd(0, i, 0, i, 0, 1, i, 1, 0, 0, (), (), 1, 1, 0, 1, 0) for i in range(500)]
+        for turn in turns:
+            gauges = [Gauges(turn.start_ps, lane, 0, (), (), 0, ()) for lane in (0, 1)]
+            await observers.publish([turn, *gauges, Clock(turn.start_ps, 0.0, 1.0, False, 0.0, 0.0)])
+        sending = asyncio.create_task(observer.send_all())
+        while len(socket.sent) < len(turns) + 4 and not sending.done():
+            await asyncio.sleep(0)
+        assert not sending.done()
+        sending.cancel()
+        assert [m for m in socket.sent if isinstance(m, TurnEnd)] == turns
+        assert [m.at_ps for m in socket.sent if isinstance(m, Gauges)] == [499, 499]
+        assert [m.dropped for m in socket.sent if isinstance(m, Notice)] == [3 * 499]
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def test_an_owned_service_ends_with_its_owner() -> None:
+    arguments = [sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--set", "coding.sessions=2"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert json.loads(process.stdout.readline())["url"].startswith("ws://127.0.0.1:")
+        process.stdin.close()
+        assert process.wait(WAIT_S) == 0
+
+
+@pytest.mark.parametrize("options", [["--speed", "0"], ["--head-start", "-1"], ["--host", "10.0.0.1"], ["nowhere"]])
+def test_what_cannot_be_served_is_refused_in_one_line(options: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "subsecond.tui.cli", "serve", *options], capture_output=True, text=True, timeout=WAIT_S
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("subsecond: ")
+    assert done.stderr.count("\n") == 1
