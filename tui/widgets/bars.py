@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from subsecond.tui.widgets.canvas import Canvas, Row
+from subsecond.tui.widgets.canvas import Canvas, Line, Row
+from subsecond.tui.widgets.text import (
+    StageLook,
+    clean,
+    count_text,
+    fit,
+    lane_mark,
+    share_text,
+    stage_looks,
+    time_text,
+    width_of,
+)
 
 __all__ = ["OccupancyBars", "ServerBar", "StageBar", "StageBars"]
 
@@ -19,9 +30,17 @@ class StageBar:
     stages_ps: Sequence[float]
     note: str = ""
 
+    @property
+    def total_ps(self) -> float:
+        """Length of the bar."""
+        return sum(max(0.0, float(ps)) for ps in self.stages_ps)
+
 
 class StageBars(Canvas):
-    """One stacked bar per pipeline on a common scale, a budget mark, and a legend of the stages that take time."""
+    """One stacked bar per pipeline on a common scale, a budget mark, and a legend of the stages that take time.
+
+    Where there is room, a line below each bar names its longest stages with their times; else one legend serves all.
+    """
 
     def __init__(
         self,
@@ -31,12 +50,78 @@ class StageBars(Canvas):
         classes: str | None = None,
     ) -> None:
         super().__init__(empty=empty, id=id, classes=classes)
+        self._bars: tuple[StageBar, ...] = ()
+        self._looks: tuple[StageLook, ...] = ()
+        self._budget_ps: float | None = None
 
     def update(self, bars: Sequence[StageBar], stages: Sequence[str], budget_ps: float | None = None) -> None:
         """Show bars; `stages` are the names of their parts."""
+        self._bars = tuple(bars)
+        self._looks = stage_looks(stages)
+        self._budget_ps = budget_ps
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
-        return None
+        if not any(bar.total_ps > 0 for bar in self._bars):
+            return None
+        names = min(max(width_of(clean(bar.name)) for bar in self._bars), max(0, width // 4 - 2)) + 3
+        notes = max(width_of(_total(bar)) for bar in self._bars) + 1 if width >= 30 else 0
+        columns = width - names - notes
+        end = max([*(bar.total_ps for bar in self._bars), (self._budget_ps or 0) * 1.1])
+        has_details = height >= 2 * len(self._bars)
+        rows = []
+        for bar in self._bars:
+            line = Line(width)
+            line.put(0, lane_mark(bar.lane), "strong")
+            line.put(2, fit(bar.name, names - 3))
+            self._bar(line, bar, names, columns, end)
+            if notes:
+                line.put_right(_total(bar))
+            rows.append(line.row())
+            if has_details:
+                rows.append(self._details(bar, width, names))
+        if not has_details:
+            rows.append(self._legend(width))
+        return rows[:height]
+
+    def _bar(self, line: Line, bar: StageBar, start: int, columns: int, end: float) -> None:
+        if columns <= 0:
+            return
+        scale, total = columns / end, 0.0
+        x = 0
+        for look, ps in zip(self._looks, bar.stages_ps, strict=False):
+            total += max(0.0, float(ps))
+            next_x = min(columns, round(total * scale))
+            if next_x > x:
+                line.put(start + x, look.glyph * (next_x - x), look.ink)
+                x = next_x
+        if self._budget_ps is not None:
+            line.mark(start + min(columns - 1, int(self._budget_ps * scale)), "│", "budget")
+
+    def _details(self, bar: StageBar, width: int, start: int) -> Row:
+        line = Line(width)
+        x, total = start, bar.total_ps
+        parts = sorted(zip(self._looks, bar.stages_ps, strict=False), key=lambda part: -part[1])
+        for look, ps in parts:
+            text = f"{look.label} {time_text(ps)} {share_text(ps / total)}" if total else ""
+            if ps <= 0 or x + 2 + width_of(text) > width:
+                break
+            x = line.put(x, look.glyph, look.ink)
+            x = line.put(x + 1, text, "quiet") + 2
+        return line.row()
+
+    def _legend(self, width: int) -> Row:
+        line, x = Line(width), 0
+        for place, look in enumerate(self._looks):
+            if any(place < len(bar.stages_ps) and bar.stages_ps[place] > 0 for bar in self._bars):
+                x = line.put(x, look.glyph, look.ink)
+                x = line.put(x + 1, look.label, "quiet") + 2
+        return line.row()
+
+
+def _total(bar: StageBar) -> str:
+    total = time_text(bar.total_ps) if bar.stages_ps else "no turn"
+    return f"{total:>7}  {clean(bar.note)}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +156,67 @@ class OccupancyBars(Canvas):
         classes: str | None = None,
     ) -> None:
         super().__init__(empty=empty, id=id, classes=classes)
+        self._servers: tuple[ServerBar, ...] = ()
 
     def update(self, servers: Sequence[ServerBar]) -> None:
         """Show servers in this order."""
+        self._servers = tuple(servers)
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
-        return None
+        if not self._servers:
+            return None
+        head = Line(width)
+        x = head.put(0, "KV tokens  ", "strong")
+        for glyph, word, ink in _KV:
+            x = head.put(x, glyph, ink)
+            x = head.put(x + 1, word, "quiet") + 2
+        lines = [head.row()] if height > 2 else []
+        room = height - len(lines)
+        shown = self._servers if len(self._servers) <= room else self._servers[: max(0, room - 1)]
+        names = min(max(width_of(clean(server.name)) for server in self._servers), max(6, width // 6))
+        lines += [_server(server, width, names) for server in shown]
+        if len(shown) < len(self._servers):
+            more = Line(width)
+            hidden = self._servers[len(shown) :]
+            down = sum(not server.up for server in hidden)
+            more.put(0, f"and {len(hidden)} more servers" + (f", {down} of them down" if down else ""), "quiet")
+            lines.append(more.row())
+        return lines
+
+
+_KV = (("█", "used", "prefill"), ("▒", "retained", "handoff"), ("·", "free", "quiet"))
+
+
+def _server(server: ServerBar, width: int, names: int) -> Row:
+    line = Line(width)
+    line.put(0, lane_mark(server.lane), "strong")
+    start = line.put(2, fit(server.name, names)) + 1
+    numbers = _numbers(server, width)
+    columns = width - start - width_of(numbers) - 1
+    capacity = server.capacity_tokens
+    if columns >= 4 and capacity > 0:
+        used = min(columns, -(-max(0, server.used_tokens) * columns // capacity))
+        both = max(0, server.used_tokens) + max(0, server.retained_tokens)
+        kept = max(used, min(columns, round(both * columns / capacity)))
+        for (glyph, _, ink), low, high in zip(_KV, (0, used, kept), (used, kept, columns), strict=True):
+            line.put(start + low, glyph * (high - low), ink)
+    if not server.up:
+        line.put(start, " DOWN ", "cursor")
+    line.put_right(numbers, "bad" if server.queued and not server.up else "plain")
+    return line.row()
+
+
+def _numbers(server: ServerBar, width: int) -> str:
+    capacity = server.capacity_tokens
+    share = share_text(server.used_tokens / capacity) if capacity > 0 else "-"
+    queue = f"queue {count_text(server.queued):>4}"
+    if width < 44:
+        return f"{share:>5} q{count_text(server.queued)}"
+    batch = f"batch {count_text(server.batch):>4}"
+    if server.max_seqs > 0:
+        batch += f"/{count_text(server.max_seqs):<4}"
+    if width < 72:
+        return f"{share:>5} {batch} {queue}"
+    busy = f"busy {share_text(server.busy):>5}"
+    return f"{share:>5} of {count_text(capacity):>5}  {batch}  {queue}  {busy}"

@@ -105,6 +105,19 @@ class Line:
         self.put(start, text, ink)
         return start
 
+    def paste(self, x: int, cells: Sequence[str], inks: Sequence[str]) -> None:
+        """Write single-cell letters with an ink each; they must fit."""
+        end = x + len(cells)
+        self._free(x)
+        self._free(end)
+        self._cells[x:end] = cells
+        self._inks[x:end] = inks
+
+    def mark(self, x: int, glyph: str, ink: str) -> None:
+        """Write one cell if it is on the line."""
+        if 0 <= x < self.width:
+            self.put(x, glyph, ink)
+
     def is_blank(self, x: int) -> bool:
         """Whether nothing is written in a cell."""
         return 0 <= x < self.width and self._cells[x] == " "

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from subsecond.tui.widgets.canvas import Canvas, Row
-from subsecond.tui.widgets.text import time_text
+from subsecond.tui.widgets.canvas import Canvas, Line, Row
+from subsecond.tui.widgets.text import clock_text, lane_mark, round_above, time_text, width_of
 
-__all__ = ["ChartLine", "LineChart"]
+__all__ = ["PATTERNS", "ChartLine", "LineChart"]
+
+#: Bits of a braille letter by column and row of its dots.
+_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+_BRAILLE = [" ", *(chr(0x2800 + bits) for bits in range(1, 256))]
+#: Which dots of a line are drawn, repeated along it; by the place of the pipeline.
+PATTERNS = (
+    (True,),
+    (True, True, True, False, False),
+    (True, False, False),
+    (True, True, True, True, False, True, False),
+)
+_LABEL_CELLS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +39,22 @@ class ChartLine:
     ys: Sequence[float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Data:
+    lines: tuple[ChartLine, ...]
+    low: float
+    high: float
+    top: float
+    budget: float | None
+    mark_x: float | None
+
+
 class LineChart(Canvas):
     """Lines over a fixed window with axes, legend and a budget line.
 
     Args:
         title: first words of the legend.
-        y_text, x_text: how values on the axes are written.
+        y_text, x_text: how values on the axes are written; x is a moment in seconds by default.
         empty: shown until a line has two values.
     """
 
@@ -46,6 +69,10 @@ class LineChart(Canvas):
         classes: str | None = None,
     ) -> None:
         super().__init__(empty=empty, id=id, classes=classes)
+        self._title = title
+        self._y_text = y_text
+        self._x_text = x_text or clock_text
+        self._data: _Data | None = None
 
     def update(
         self,
@@ -64,6 +91,160 @@ class LineChart(Canvas):
             budget: y of the budget line; None: there is none.
             mark_x: x of a mark (the moment that is shown in a rewind); None: no mark.
         """
+        low, high = x_range
+        drawn = tuple(_within(line, low, high) for line in lines)
+        self._data = None
+        if high > low and any(sum(y is not None for y in line.ys) >= 2 for line in drawn):
+            values = [y for line in drawn for y in line.ys if y is not None]
+            top = y_max if y_max is not None and y_max > 0 else round_above(max([*values, budget or 0.0]))
+            self._data = _Data(drawn, low, high, top, budget, mark_x)
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
-        return None
+        data = self._data
+        if data is None:
+            return None
+        legend = [self._legend(data, width)] if height >= 3 else []
+        has_axis = height >= 4
+        plot_height = height - len(legend) - has_axis
+        label = _LABEL_CELLS if width >= 30 else 0
+        rows = [*legend, *self._plot(data, width, plot_height, label)]
+        if has_axis:
+            rows.append(self._axis(data, width, label))
+        return rows
+
+    def _legend(self, data: _Data, width: int) -> Row:
+        line = Line(width)
+        x = line.put(0, self._title, "strong")
+        for one in data.lines:
+            last = next((y for y in reversed(one.ys) if y is not None), None)
+            ink = line_ink(one.lane)
+            x = line.put(x + 2, lane_mark(one.lane), ink)
+            x = line.put(x, f" {one.name} ", "plain")
+            x = line.put(x, "-" if last is None else self._y_text(last), ink)
+        if data.budget is not None:
+            line.put(x + 2, f"╌ budget {self._y_text(data.budget)}", "budget")
+        return line.row()
+
+    def _axis(self, data: _Data, width: int, label: int) -> Row:
+        line = Line(width)
+        start, end = self._x_text(data.low), self._x_text(data.high)
+        line.put(label, start, "quiet")
+        if width - label >= width_of(start) + width_of(end) + 2:
+            line.put_right(end, "quiet")
+        return line.row()
+
+    def _plot(self, data: _Data, width: int, height: int, label: int) -> list[Row]:
+        columns = width - label
+        bits = [_trace(line, data, columns, height) for line in data.lines]
+        budget_row = _row_of(data.budget, data.top, height) if data.budget is not None else None
+        texts = {0: data.top, height - 1: 0.0}
+        if height >= 7:
+            texts[(height - 1) // 2] = data.top * (1 - (height - 1) // 2 / (height - 1))
+        if budget_row is not None and data.budget is not None and data.budget <= data.top:
+            texts[budget_row] = data.budget
+        mark = None if data.mark_x is None else int((data.mark_x - data.low) / (data.high - data.low) * columns)
+        rows = []
+        for y in range(height):
+            line = Line(width)
+            if label and y in texts:
+                ink = "budget" if y == budget_row else "quiet"
+                line.put_right(self._y_text(texts[y]), ink, end=label - 1)
+            blank, blank_ink = ("╌", "budget") if y == budget_row else (" ", "plain")
+            cells, inks = [blank] * columns, [blank_ink] * columns
+            if mark is not None and 0 <= mark < columns:
+                cells[mark], inks[mark] = "│", "strong"
+            for one, dots in zip(data.lines, bits, strict=True):
+                _overlay(dots, y * columns, columns, line_ink(one.lane), cells, inks)
+            line.paste(label, cells, inks)
+            rows.append(line)
+        _letters(data, rows, label, columns, height)
+        return [line.row() for line in rows]
+
+
+def line_ink(lane: int) -> str:
+    """The ink of a pipeline's line."""
+    return f"line{lane % 4}"
+
+
+def _within(line: ChartLine, low: float, high: float) -> ChartLine:
+    """The line's points in the window, as floats; what is not finite counts as no value."""
+    xs, ys = [], []
+    for x, y in zip(line.xs, line.ys, strict=False):
+        if low <= x <= high:
+            xs.append(float(x))
+            ys.append(float(y) if y is not None and math.isfinite(y) else None)
+    return ChartLine(line.lane, line.name, tuple(xs), tuple(ys))
+
+
+def _row_of(value: float, top: float, rows: int) -> int:
+    """Row of a value, 0 at the top; values beyond the axis are drawn at its end."""
+    return rows - 1 - int(min(1.0, max(0.0, value / top)) * (rows - 1) + 0.5)
+
+
+def _trace(line: ChartLine, data: _Data, columns: int, rows: int) -> bytearray:
+    """Braille bits by cell, row after row."""
+    cells = bytearray(columns * rows)
+    if columns <= 0 or rows <= 0:
+        return cells
+    wide, high = columns * 2, rows * 4
+    pattern = PATTERNS[line.lane % len(PATTERNS)]
+    scale = (wide - 1) / (data.high - data.low)
+    column, row = -1, -1
+    for x, y in zip(line.xs, line.ys, strict=True):
+        if y is None:
+            column = -1
+            continue
+        next_column, next_row = int((x - data.low) * scale), _row_of(y, data.top, high)
+        if column < 0:
+            _fill(cells, columns, next_column, next_row, next_row, pattern)
+        elif next_column == column:
+            if next_row != row:
+                _fill(cells, columns, column, row, next_row, pattern)
+        else:
+            slope, before = (next_row - row) / (next_column - column), row
+            for step in range(1, next_column - column + 1):
+                at = row + round(slope * step)
+                _fill(cells, columns, column + step, before, at, pattern)
+                before = at
+        column, row = next_column, next_row
+    return cells
+
+
+def _fill(cells: bytearray, columns: int, x: int, start: int, end: int, pattern: Sequence[bool]) -> None:
+    """Set the dots between two rows of a dot column; steep parts are patterned along their height."""
+    low, high = (start, end) if start <= end else (end, start)
+    is_steep = high - low >= 3
+    if not is_steep and not pattern[x % len(pattern)]:
+        return
+    dots, column = _DOTS[x & 1], x >> 1
+    for y in range(low, high + 1):
+        if not is_steep or pattern[y % len(pattern)]:
+            cells[(y >> 2) * columns + column] |= dots[y & 3]
+
+
+def _overlay(dots: bytearray, start: int, columns: int, ink: str, cells: list[str], inks: list[str]) -> None:
+    row = dots[start : start + columns]
+    if not any(row):
+        return
+    for x, bits in enumerate(row):
+        if bits:
+            under = cells[x]
+            if 0x2800 < ord(under) <= 0x28FF:
+                cells[x] = _BRAILLE[bits | (ord(under) - 0x2800)]
+            else:
+                cells[x], inks[x] = _BRAILLE[bits], ink
+
+
+def _letters(data: _Data, rows: list[Line], label: int, columns: int, height: int) -> None:
+    """Put every line's letter at its last value, beside a letter that is there."""
+    taken: set[tuple[int, int]] = set()
+    for line in data.lines:
+        last = next(((x, y) for x, y in zip(reversed(line.xs), reversed(line.ys), strict=True) if y is not None), None)
+        if last is None or height <= 0:
+            continue
+        x, y = int((last[0] - data.low) / (data.high - data.low) * (columns - 1)), _row_of(last[1], data.top, height)
+        while (x, y) in taken and x > 0:
+            x -= 1
+        taken.add((x, y))
+        rows[y].mark(label + x, lane_mark(line.lane), line_ink(line.lane))

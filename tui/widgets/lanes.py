@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from subsecond.engine.feed import OpenTurn
-from subsecond.tui.widgets.canvas import Canvas, Row
+from subsecond.tui.widgets.canvas import Canvas, Line, Row
+from subsecond.tui.widgets.text import (
+    StageLook,
+    clean,
+    count_text,
+    fit,
+    lane_mark,
+    round_above,
+    stage_looks,
+    time_text,
+    width_of,
+)
 
 __all__ = ["LaneTurns", "LiveLanes"]
+
+#: Narrowest block that stands beside another one.
+_BLOCK_CELLS = 36
+_TIME_CELLS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,17 @@ class LaneTurns:
     alert: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What all lines share."""
+
+    looks: tuple[StageLook, ...]
+    agents: tuple[str, ...]
+    budgets_ps: tuple[int | None, ...]
+    end_ps: float
+    longest_ps: int | None
+
+
 class LiveLanes(Canvas):
     """Pipelines side by side, or one below the other where they would be narrower than 36 cells.
 
@@ -43,6 +70,8 @@ class LiveLanes(Canvas):
         classes: str | None = None,
     ) -> None:
         super().__init__(empty=empty, id=id, classes=classes)
+        self._lanes: tuple[LaneTurns, ...] = ()
+        self._scale: _Scale | None = None
 
     def update(
         self,
@@ -58,6 +87,122 @@ class LiveLanes(Canvas):
             stages, agents: names, as in `Hello`.
             budgets_ps: strictest limit on a turn by agent kind; None: it has none.
         """
+        self._lanes = tuple(lanes)
+        limits = [limit for limit in budgets_ps if limit is not None and limit > 0]
+        ages = [lane.at_ps - turn.start_ps for lane in lanes for turn in lane.turns]
+        longest = max(limits, default=None)
+        end = 2 * longest if longest is not None else round_above(max(ages, default=0))
+        self._scale = _Scale(stage_looks(stages), tuple(agents), tuple(budgets_ps), end, longest)
+        self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
-        return None
+        scale = self._scale
+        if scale is None or not any(lane.turns or lane.open_turns or lane.alert for lane in self._lanes):
+            return None
+        count = len(self._lanes)
+        if count == 1 or (width + 1) // count - 1 < _BLOCK_CELLS:
+            return self._stacked(scale, width, height)
+        wide = (width + 1) // count - 1
+        # Wide enough for the widest list: `height: auto` asks for what there is.
+        blocks = [_block(lane, scale, wide, height) for lane in self._lanes]
+        rows = []
+        for parts in zip_longest(*blocks):
+            row: list[tuple[str, str]] = []
+            for place, part in enumerate(parts):
+                if place:
+                    row.append(("│", "quiet"))
+                row += part.row() if part is not None else Line(wide).row()
+            rows.append(tuple(row))
+        return rows
+
+    def _stacked(self, scale: _Scale, width: int, height: int) -> list[Row]:
+        count = len(self._lanes)
+        rows: list[Row] = []
+        for place, lane in enumerate(self._lanes):
+            room = height // count + (place < height % count)
+            rows += [line.row() for line in _block(lane, scale, width, room)]
+        return rows
+
+
+def _block(lane: LaneTurns, scale: _Scale, width: int, height: int) -> list[Line]:
+    """Head, axis and turns of a pipeline, in at most `height` lines; the head alone says what does not fit."""
+    if height <= 0:
+        return []
+    names = 16 if width >= 60 else 11 if width >= 34 else 0
+    columns = max(0, width - names - _TIME_CELLS)
+    has_axis = height >= 4
+    room = height - 1 - has_axis
+    turns = sorted(lane.turns, key=lambda turn: (turn.start_ps, turn.turn))
+    head = Line(width)
+    x = head.put(0, lane_mark(lane.lane), "strong")
+    text = f"{count_text(lane.open_turns)} open"
+    x = head.put(x + 1, fit(lane.name, min(width_of(clean(lane.name)), max(4, width - width_of(text) - 5))), "strong")
+    late = sum(_is_late(turn, lane.at_ps, scale) for turn in turns)
+    x = head.put(x + 2, text, "quiet")
+    if late and x + 8 <= width:
+        x = head.put(x + 2, f"! {count_text(late)} late", "bad")
+    if lane.alert:
+        head.put(x + 2, f" {lane.alert} ", "cursor")
+    lines = [head]
+    if has_axis:
+        lines.append(_axis(scale, width, names, columns))
+    if not turns and room > 0:
+        note = Line(width)
+        note.put(0, "no turn is open" if not lane.open_turns else "no details of its turns yet", "quiet")
+        return [*lines, note]
+    return [*lines, *(_turn(turn, lane.at_ps, scale, width, names, columns) for turn in turns[: max(0, room)])]
+
+
+def _budget_of(turn: OpenTurn, scale: _Scale) -> int | None:
+    return scale.budgets_ps[turn.agent] if 0 <= turn.agent < len(scale.budgets_ps) else None
+
+
+def _is_late(turn: OpenTurn, at_ps: int, scale: _Scale) -> bool:
+    budget = _budget_of(turn, scale)
+    return budget is not None and at_ps - turn.start_ps > budget
+
+
+def _axis(scale: _Scale, width: int, start: int, columns: int) -> Line:
+    line = Line(width)
+    line.put(start, "0", "quiet")
+    end = time_text(scale.end_ps)
+    if columns >= 2 * width_of(end) + 4:
+        line.put_right(end, "quiet", end=start + columns)
+    if scale.longest_ps is not None and columns >= 8:
+        mark = start + int(scale.longest_ps / scale.end_ps * columns)
+        text = f"│{time_text(scale.longest_ps)}"
+        line.put(mark, text if columns >= 32 else "│", "budget")
+    return line
+
+
+def _turn(turn: OpenTurn, at_ps: int, scale: _Scale, width: int, names: int, columns: int) -> Line:
+    line = Line(width)
+    age, budget = max(0, at_ps - turn.start_ps), _budget_of(turn, scale)
+    is_late = budget is not None and age > budget
+    if names:
+        agent = scale.agents[turn.agent] if 0 <= turn.agent < len(scale.agents) else "?"
+        number = str(turn.turn)
+        line.put(0, fit(agent, max(3, names - 2 - width_of(number))), "plain")
+        line.put_right(number, "quiet", end=names - 1)
+    line.put_right(time_text(age) + (" !" if is_late else "  "), "bad" if is_late else "plain")
+    if columns <= 0:
+        return line
+    parts = [(look, ps) for look, ps in zip(scale.looks, turn.stages_ps, strict=False) if ps > 0]
+    is_known = 0 <= turn.stage < len(scale.looks)
+    if is_known:
+        parts.append((scale.looks[turn.stage], max(0, at_ps - turn.since_ps)))
+    factor, total, x = columns / scale.end_ps, 0, 0
+    for look, ps in parts:
+        total += ps
+        next_x = min(columns, round(total * factor))
+        if next_x > x:
+            line.put(names + x, look.glyph * (next_x - x), look.ink)
+            x = next_x
+    if total * factor > columns:
+        line.put(names + columns - 1, "»", "bad")
+    elif is_known and columns - x >= 3:
+        look = scale.looks[turn.stage]
+        line.put(names + x, fit(f"{look.glyph} {look.label}", columns - x).rstrip(), "quiet")
+    if budget is not None and budget > 0:
+        line.mark(names + min(columns - 1, int(budget * factor)), "│", "budget")
+    return line

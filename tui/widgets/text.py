@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ __all__ = [
     "StageLook",
     "StateLook",
     "clean",
+    "clock_text",
     "count_text",
     "fit",
     "lane_mark",
+    "round_above",
     "share_text",
     "stage_looks",
     "state_look",
@@ -86,6 +89,23 @@ def count_text(count: float) -> str:
         if scaled < 999.5:
             return f"{scaled:.0f}{letter}"
     return f"{count:.0e}".replace("e+", "e")
+
+
+def clock_text(seconds: float) -> str:
+    """A moment of the run: `0:42`, `12:03`, `2:10:07`."""
+    whole = round(abs(seconds))
+    sign = "-" if seconds < 0 and whole else ""
+    if whole >= 3600:
+        return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+    return f"{sign}{whole // 60}:{whole % 60:02}"
+
+
+def round_above(value: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20... (and 0.5, 0.2...) that is not below the value; 1 for nothing."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((factor * power for factor in (1, 2, 5) if factor * power >= value), 10 * power)
 
 
 def lane_mark(place: int) -> str:
