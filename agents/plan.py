@@ -112,7 +112,12 @@ def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
 
 def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int) -> Workload:
     with _within(scenario.where):
-        parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
+        try:
+            parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
+        except InputError as error:
+            if error.field != "max_context":  # which nobody sets: it is the smallest window of the models
+                raise
+            raise InputError(scenario.where, "model", f"a window of {max_context} tokens", error.expected) from None
         if reserve:
             parts += [_waiting(t, scenario, i, facts, max_context, reserve) for i, t in enumerate(scenario.agents)]
         for table in scenario.traces:

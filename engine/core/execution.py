@@ -112,12 +112,10 @@ def _cache_dir() -> Path:
 
 
 def _cache_root() -> Path:
-    """`SUBSECOND_CACHE_DIR`, else the user's cache folder, else a temporary one if that cannot be written."""
+    """`SUBSECOND_CACHE_DIR`, or the user's cache folder; a temporary one if that cannot be written."""
     chosen = os.environ.get("SUBSECOND_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    root = Path(base) / "subsecond"
+    root = Path(chosen) if chosen else Path(base) / "subsecond"
     try:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):

@@ -50,6 +50,8 @@ def run_command(
         for option, value in (("--trace-format", trace_format), ("--time-scale", time_scale), ("--sample", sample)):
             if value is not None:
                 raise InputError(option, "", str(value), "a --trace that it belongs to")
+    if sample is not None and sample < 1:
+        raise InputError("--sample", "", sample, "a whole number from 1")
     tables, path = load_tables(scenario)
     if traces:  # arrivals and gaps of a trace say how long the run lasts
         tables.pop("duration_s", None)
