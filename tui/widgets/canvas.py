@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from subsecond.tui.widgets.text import clean, width_of
 
-__all__ = ["INKS", "INK_CSS", "Canvas", "Line", "Row", "strip_of"]
+__all__ = ["INKS", "INK_CSS", "Canvas", "Line", "Row", "note", "strip_of"]
 
 #: A drawn line: runs of text and the ink they have. Its cells may be fewer than the widget's, never more.
 Row = tuple[tuple[str, str], ...]
@@ -183,6 +183,8 @@ class Canvas(Widget):
         """Draw what is known, and paint the rows that differ."""
         size = self.content_size
         if not self.is_mounted or not size:
+            self._drawn_for = Size(-1, -1)
+            self.refresh()  # hidden: what is kept of its lines must not be shown again
             return
         if self.styles.is_auto_height:
             wanted = self.get_content_height(size, size, size.width)
@@ -201,7 +203,7 @@ class Canvas(Widget):
     def _draw(self, width: int, height: int) -> list[Row]:
         rows = self.draw(width, height)
         if rows is None:
-            return _note(self.empty, width, height)
+            return note(self.empty, width, height)
         return list(rows[:height])
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -238,7 +240,7 @@ def _at(rows: Sequence[Row], y: int) -> Row:
     return rows[y] if y < len(rows) else ()
 
 
-def _note(text: str, width: int, height: int) -> list[Row]:
+def note(text: str, width: int, height: int) -> list[Row]:
     """A sentence in the middle, broken between words."""
     lines, line = [], ""
     for word in clean(text).split():
