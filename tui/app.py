@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar, Final
 
@@ -15,10 +16,16 @@ from textual.timer import Timer
 
 from subsecond.engine.feed import Command, Hello, KeepRecording, Notice, Pause, Resume, SetSpeed, Step
 from subsecond.tui.model import Model
-from subsecond.tui.screens.base import View
+from subsecond.tui.screens.base import MEDIUM, WIDE, View
+from subsecond.tui.screens.dialogs import HelpDialog, LoadDialog
+from subsecond.tui.screens.feel import FeelView
+from subsecond.tui.screens.pipelines import PipelinesView
 from subsecond.tui.screens.race import RaceView
+from subsecond.tui.screens.sessions import SessionsView
+from subsecond.tui.screens.turn import TurnView
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Gone, Item, Refused, Source
+from subsecond.tui.widgets.theme import THEMES
 
 __all__ = ["SPEEDS", "SubsecondApp"]
 
@@ -36,15 +43,31 @@ class SubsecondApp(App[None]):
         source: where messages come from.
         fps: frames per second; None: a frame is drawn only when `draw` is called.
         restart: starts the service anew after it has gone; None: somebody else looks after it.
+        monotonic: seconds of the wall clock, for what is played at its pace.
     """
 
     TITLE = "subsecond"
     CSS_PATH = None
     ENABLE_COMMAND_PALETTE = True
-    MODES: ClassVar = {"race": RaceView}
+    MODES: ClassVar = {
+        "race": RaceView,
+        "turn": TurnView,
+        "sessions": SessionsView,
+        "pipelines": PipelinesView,
+        "feel": FeelView,
+    }
     DEFAULT_MODE = "race"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (MEDIUM, "-medium"),
+        (WIDE, "-wide"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "view('race')", "Race", tooltip="The pipelines side by side"),
+        Binding("2", "view('turn')", "Turn", tooltip="The latest turn that missed a budget, stage by stage"),
+        Binding("3", "view('sessions')", "Sessions", tooltip="All sessions: sort, filter, look into one"),
+        Binding("4", "view('pipelines')", "Pipelines", tooltip="Servers, queues, memory, faults, parameters"),
+        Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
         Binding("space", "pause", "Pause", tooltip="Let simulated time stand still"),
         Binding("space", "resume", "Resume", tooltip="Let simulated time go on"),
         Binding("full_stop", "step", "Step", tooltip="Let a paused run go on to its next event"),
@@ -53,6 +76,10 @@ class SubsecondApp(App[None]):
         Binding("plus,equals_sign", "faster", "Faster", key_display="+", tooltip="Let simulated time pass faster"),
         Binding("minus", "slower", "Slower", key_display="-", tooltip="Let simulated time pass slower"),
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
+        Binding("l", "load", "Load", tooltip="How many sessions are at work"),
+        Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
+        Binding("t", "theme", "Theme", show=False, tooltip="Light or dark"),
+        Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
         Binding("R", "restart", "Restart service", tooltip="Start the engine service again"),
         Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
     ]
@@ -63,8 +90,13 @@ class SubsecondApp(App[None]):
         *,
         fps: float | None = FPS,
         restart: Callable[[], Awaitable[None]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        self.monotonic = monotonic
         self.source = source
         self.snapshot: Snapshot | None = None
         #: Agent kind that the screens look at where they show one only.
@@ -177,6 +209,9 @@ class SubsecondApp(App[None]):
     def draw(self) -> None:
         """Take a snapshot if anything has come since the last one, and draw it."""
         if not self._has_news:
+            view = self.view
+            if view is not None and view.is_animated and not self.is_frozen:
+                self.redraw()
             return
         self._has_news = False
         was_paused = self.is_paused
@@ -263,8 +298,40 @@ class SubsecondApp(App[None]):
             self.agent = (self.agent + 1) % len(self.snapshot.hello.agents)
             self.redraw()
 
+    def action_load(self) -> None:
+        if self.snapshot is None:
+            self.notify("There is no run to load.", severity="warning", markup=False)
+        else:
+            self.push_screen(LoadDialog(self.snapshot.hello.agents, self.snapshot.load))
+
+    def action_theme(self) -> None:
+        names = [theme.name for theme in THEMES]
+        at = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(at + 1) % len(names)]
+
+    def action_help(self) -> None:
+        view, focused = self.view, self.screen.focused
+        texts = [] if view is None else [view.ABOUT]
+        about = getattr(focused, "help_text", "") or ((type(focused).__doc__ or "") if focused is not None else "")
+        if about and about not in texts:
+            texts.append(" ".join(about.split()))
+        keys = [
+            (self.get_key_display(active.binding), active.binding.tooltip or active.binding.description)
+            for active in self.screen.active_bindings.values()
+            if active.binding.description and active.enabled
+        ]
+        self.push_screen(HelpDialog(texts, keys))
+
     def open_turn(self, turn: int) -> None:
         """Look into a turn."""
+        self.push_screen(TurnView(turn))
+
+    def go_back(self) -> None:
+        """Leave a screen for the one it was opened from."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        elif self.current_mode != "race":
+            self.switch_mode("race")
 
     async def action_restart(self) -> None:
         if self._restart is not None:

@@ -84,14 +84,11 @@ class View(Screen[None]):
     is the one that is seen.
     """
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (MEDIUM, "-medium"),
-        (WIDE, "-wide"),
-    ]
     #: Name in the crumbs, what the screen is for.
     TITLE_WORD: ClassVar[str] = ""
-    HELP: ClassVar[str | None] = None
+    ABOUT: ClassVar[str] = ""
+    #: Whether it changes without news.
+    is_animated: ClassVar[bool] = False
 
     @property
     def dashboard(self) -> SubsecondApp:

@@ -28,7 +28,7 @@ class RaceView(View):
     """The pipelines side by side on the same work."""
 
     TITLE_WORD = "Race"
-    HELP = (
+    ABOUT = (
         "The same sessions run on every pipeline. On top the verdict; then, for each pipeline and kind of agents, the "
         "median and the 95th percentile of the turns of the last minute and of the run, and the share that kept each "
         "budget. Below, turns that are under way fill in stage by stage against their budget."
@@ -53,7 +53,7 @@ class RaceView(View):
     """
 
     def panels(self) -> ComposeResult:
-        yield Panel(id="verdict", empty="Waiting for the first turns…", help=self.HELP)
+        yield Panel(id="verdict", empty="Waiting for the first turns…", help=self.ABOUT)
         yield Panel("Budgets", id="score", empty="Waiting for the service…", help="Who keeps which budget.")
         yield LiveLanes(id="live")
         yield StageBars(id="stages")

@@ -63,10 +63,11 @@ def _lane_block(snapshot: Snapshot, place: int, lane: LaneView, width: int, *, i
         budgets = snapshot.budgets_of(agent)
         room = (width - 28) // max(1, len(budgets)) - 1
         has_all = room >= LEAST_BUDGET or len(budgets) < 2
-        widths = [6, 3, -8, -8, *([room] * len(budgets) if has_all else [width - 29])]
         if is_short:
-            rows.append(columns_row(_score(snapshot, kind, "", lane.now[agent], has_all=has_all), widths))
+            cells = _score(snapshot, kind, "", lane.now[agent], has_all=False)
+            rows.append(columns_row(cells, [6, 0, -7, -7, width - 24][: len(cells)]))
             continue
+        widths = [6, 3, -8, -8, *([room] * len(budgets) if has_all else [width - 29])]
         heads = [(f"{b.name.removeprefix(kind + '-')} {_limit(b.turn_ps)}", "quiet") for _, b in budgets]
         if not has_all:
             heads = [("budget kept least", "quiet")]
@@ -92,7 +93,9 @@ def _limit(turn_ps: int | None) -> str:
 
 
 def _score(snapshot: Snapshot, first: str, span: str, stats: Stats, *, has_all: bool) -> list[tuple[str, str]]:
-    kept = stats.kept if has_all else (min(stats.kept, key=lambda k: 2.0 if k.share is None else k.share),)
+    kept = stats.kept
+    if not has_all and kept:
+        kept = (min(kept, key=lambda k: 2.0 if k.share is None else k.share),)
     ink = "quiet" if span else "strong"
     cells = [(first, ink), (span, "quiet"), (time_text(stats.p50_ps), "plain"), (time_text(stats.p95_ps), "plain")]
     if not kept:
@@ -106,8 +109,8 @@ def _kept_cell(snapshot: Snapshot, kept: Kept, *, with_name: bool) -> tuple[str,
         return "no turn", "quiet"
     budget = snapshot.hello.budgets[kept.budget]
     is_kept = 100 * share >= budget.percentile
-    name = f" {_limit(budget.turn_ps)}" if with_name else ""
-    return f"{share_text(share)} {'✓ kept' if is_kept else '! missed'}{name}", "good" if is_kept else "bad"
+    words = f" {_limit(budget.turn_ps)}" if with_name else " kept" if is_kept else " missed"
+    return f"{share_text(share)} {'✓' if is_kept else '!'}{words}", "good" if is_kept else "bad"
 
 
 def lane_turns(snapshot: Snapshot) -> list[LaneTurns]:

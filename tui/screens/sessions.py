@@ -1,0 +1,257 @@
+"""All sessions on every pipeline, and the turns of one of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from subsecond.engine.feed import TurnEnd
+from subsecond.engine.turns import TurnState
+from subsecond.tui.screens.base import View
+from subsecond.tui.screens.panel import Panel, row, wrapped
+from subsecond.tui.snapshot import Snapshot
+from subsecond.tui.turnlog import Field
+from subsecond.tui.verdict import clock_words
+from subsecond.tui.widgets.canvas import Row
+from subsecond.tui.widgets.table import Column, LiveTable, SortValue, TableRow
+from subsecond.tui.widgets.text import NOTHING, clean, lane_mark, state_look, time_text
+
+__all__ = ["SessionView", "SessionsView", "TableView"]
+
+
+class TableView(View):
+    """A screen with one table whose columns depend on the run's lanes, and a filter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Show rows that contain these words"),
+        Binding("escape", "back", "Back"),
+    ]
+    DEFAULT_CSS = """
+    TableView {
+        .about { height: 2; border-top: none; padding: 0 1; }
+        LiveTable { height: 1fr; border-top: solid $primary 40%; }
+        #filter { display: none; height: 1; border: none; padding: 0 1; }
+        #filter.-open { display: block; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lanes: tuple[str, ...] = ()
+
+    def panels(self) -> ComposeResult:
+        yield Panel(classes="about", empty="Waiting for the service…", help=self.ABOUT)
+        yield Input(placeholder="words to look for; enter keeps the filter, escape drops it", id="filter", compact=True)
+
+    def columns(self, snapshot: Snapshot) -> list[Column]:
+        """The table's columns."""
+        raise NotImplementedError
+
+    def rows(self, snapshot: Snapshot) -> list[TableRow]:
+        """The table's rows."""
+        raise NotImplementedError
+
+    def about(self, snapshot: Snapshot) -> str:
+        """What the table holds, in words."""
+        raise NotImplementedError
+
+    #: Column that the rows are sorted by at first.
+    SORT: ClassVar[str | None] = None
+    EMPTY: ClassVar[str] = "Nothing to show yet."
+
+    def paint(self, snapshot: Snapshot) -> None:
+        names = tuple(lane.info.name for lane in snapshot.lanes)
+        if names != self._lanes:
+            self._lanes = names
+            self.query(LiveTable).remove()
+            table = LiveTable(self.columns(snapshot), sort=self.SORT, empty=self.EMPTY)
+            self.mount(table, before="#filter")
+            table.focus()
+        tables = self.query(LiveTable)
+        if tables:
+            tables.last().update(self.rows(snapshot))
+        text = self.about(snapshot)
+        self.query_one(".about", Panel).show(lambda w, h: _about_rows(text, w, h))
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("-open")
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        for table in self.query(LiveTable):
+            table.filter(event.value)
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        self._leave_filter()
+
+    def _leave_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.set_class(bool(field.value), "-open")
+        for table in self.query(LiveTable):
+            table.focus()
+
+    def action_back(self) -> None:
+        """Drop the filter; without one, leave the screen."""
+        field = self.query_one("#filter", Input)
+        if field.has_class("-open"):
+            field.value = ""
+            self._leave_filter()
+        else:
+            self.dashboard.go_back()
+
+
+def _about_rows(text: str, width: int, height: int) -> list[Row]:
+    return [row((line, "plain")) for line in wrapped(text, width, height)]
+
+
+class SessionsView(TableView):
+    """Every session with an ended turn."""
+
+    TITLE_WORD = "Sessions"
+    ABOUT = (
+        "Each line is a session on all pipelines: how many of its turns ended, its slowest turn, its latest one, and "
+        "how many missed a budget. < and > choose the column to sort by, i turns the order around, / filters, enter "
+        "opens."
+    )
+    SORT = "worst0"
+    EMPTY = "Sessions show once their first turn has ended. None? Raise the load with l."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, tuple[tuple[int, ...], TableRow]] = {}
+
+    def columns(self, snapshot: Snapshot) -> list[Column]:
+        columns = [Column("session", "session", 8, right=True), Column("agents", "agents", 8)]
+        for place, lane in enumerate(snapshot.lanes):
+            mark = lane_mark(place)
+            columns += [
+                Column(f"turns{place}", f"{mark} turns", 8, right=True, since=100, descending=True),
+                Column(f"mean{place}", f"{mark} mean", 9, right=True, since=120, descending=True),
+                Column(f"last{place}", f"{mark} last", 9, right=True, since=90, descending=True),
+                Column(f"worst{place}", f"{mark} worst", 10, right=True, descending=True),
+                Column(f"late{place}", f"{mark} late", 8, right=True, descending=True),
+            ]
+            del lane
+        return columns
+
+    def about(self, snapshot: Snapshot) -> str:
+        names = ", ".join(f"{lane_mark(i)} {lane.info.name}" for i, lane in enumerate(snapshot.lanes))
+        count = max((int(np.count_nonzero(lane.sessions.turns)) for lane in snapshot.lanes), default=0)
+        return f"{count:,} sessions with an ended turn. {names}. Enter shows a session's turns."
+
+    def rows(self, snapshot: Snapshot) -> list[TableRow]:
+        size = max((len(lane.sessions) for lane in snapshot.lanes), default=0)
+        tables = []
+        for lane in snapshot.lanes:
+            s = lane.sessions
+            columns = np.stack((s.agent, s.turns, s.answered, s.sum_ps, s.last_ps, s.worst_ps, s.missed), axis=1)
+            tables.append(columns.tolist() + [[-1, 0, 0, 0, -1, -1, 0]] * (size - len(s)))
+        rows = []
+        for session in range(size):
+            values = tuple(value for table in tables for value in table[session])
+            known = self._known.get(session)
+            if known is not None and known[0] == values:
+                rows.append(known[1])
+            elif any(values[1::7]):
+                made = _session_row(snapshot, session, values)
+                self._known[session] = values, made
+                rows.append(made)
+        return rows
+
+    def on_live_table_selected(self, event: LiveTable.Selected) -> None:
+        self.app.push_screen(SessionView(int(event.key)))
+
+
+def _session_row(snapshot: Snapshot, session: int, values: tuple[int, ...]) -> TableRow:
+    kind = snapshot.hello.agents[max(values[::7])]
+    cells = [str(session), kind]
+    sort: list[SortValue] = [session, kind]
+    is_late = False
+    for begin in range(0, len(values), 7):
+        _, turns, answered, total, *times, missed = values[begin : begin + 7]
+        last, worst = (None if time < 0 else time for time in times)
+        mean = total / answered if answered else None
+        cells += [str(turns), time_text(mean), time_text(last), time_text(worst), f"{missed} !" if missed else "0  "]
+        sort += [turns, mean, last, worst, missed]
+        is_late |= missed > 0
+    return TableRow(session, tuple(cells), tuple(sort), "bad" if is_late else "plain")
+
+
+class SessionView(TableView):
+    """The turns of one session."""
+
+    ABOUT = (
+        "The turns of one session on every pipeline, the latest first. A turn is late if it missed any budget of its "
+        "kind of agents. Enter looks into a turn."
+    )
+    EMPTY = "No turn of this session is remembered."
+    SORT = "turn"
+
+    def __init__(self, session: int) -> None:
+        super().__init__()
+        self.session = session
+
+    def crumb(self) -> str:
+        return f"Session {self.session}"
+
+    def columns(self, snapshot: Snapshot) -> list[Column]:
+        columns = [
+            Column("turn", "turn", 6, right=True, descending=True),
+            Column("prompt", "prompt", 9, right=True, since=70, descending=True),
+            Column("output", "output", 8, right=True, since=70, descending=True),
+        ]
+        for place in range(len(snapshot.lanes)):
+            mark = lane_mark(place)
+            columns += [
+                Column(f"at{place}", f"{mark} began", 10, right=True, since=110),
+                Column(f"ttft{place}", f"{mark} TTFT", 9, right=True, since=110, descending=True),
+                Column(f"latency{place}", f"{mark} latency", 11, right=True, descending=True),
+                Column(f"state{place}", f"{mark} state", 12),
+            ]
+        return columns
+
+    def about(self, snapshot: Snapshot) -> str:
+        names = ", ".join(f"{lane_mark(i)} {lane.info.name}" for i, lane in enumerate(snapshot.lanes))
+        return f"Turns of session {self.session}. {names}. Enter looks into a turn."
+
+    def rows(self, snapshot: Snapshot) -> list[TableRow]:
+        own = [lane.log.where(np.flatnonzero(lane.log.of(Field.SESSION) == self.session)) for lane in snapshot.lanes]
+        turns: dict[int, dict[int, int]] = {}
+        for place, table in enumerate(own):
+            for line, turn in enumerate(table.of(Field.TURN).tolist()):
+                turns.setdefault(turn, {})[place] = line
+        return [
+            _turn_row(turn, [own[p].turn(lines[p]) if p in lines else None for p in range(len(own))])
+            for turn, lines in turns.items()
+        ]
+
+    def on_live_table_selected(self, event: LiveTable.Selected) -> None:
+        self.dashboard.open_turn(int(event.key))
+
+
+def _turn_row(turn: int, ends: list[TurnEnd | None]) -> TableRow:
+    known = next(end for end in ends if end is not None)
+    cells = [str(known.index + 1), f"{known.prompt_tokens:,}", f"{known.output_tokens:,}"]
+    sort: list[SortValue] = [known.index, known.prompt_tokens, known.output_tokens]
+    is_late = False
+    for end in ends:
+        if end is None:
+            cells += [NOTHING, NOTHING, NOTHING, "open"]
+            sort += [None, None, None, "open"]
+            continue
+        look = state_look(end.state, end.met)
+        is_late |= look.ink == "bad"
+        answered = end.state == TurnState.ANSWERED
+        cells += [
+            clock_words(end.start_ps),
+            time_text(end.ttft_ps if end.ttft_ps >= 0 else None),
+            time_text(end.latency_ps if answered else None),
+            clean(f"{look.glyph} {look.word}"),
+        ]
+        sort += [end.start_ps, end.ttft_ps, end.latency_ps, look.word]
+    return TableRow(turn, tuple(cells), tuple(sort), "bad" if is_late else "plain")
