@@ -453,7 +453,7 @@ def _by_value(pair: tuple[SortValue, TableRow]) -> tuple[bool, SortValue]:
 
 
 def _layout(columns: Sequence[Column], width: int) -> tuple[tuple[int, int, int], ...]:
-    """Columns that are shown: place, first cell, cells. Cell 0 is the cursor's; columns that do not fit are left out."""
+    """Columns that are shown: place, first cell, cells. Cell 0 is the cursor's; what does not fit is left out."""
     shown = [place for place, column in enumerate(columns) if width >= column.since]
     while len(shown) > 1 and sum(columns[place].width + 1 for place in shown) > width:
         shown.pop()
