@@ -200,7 +200,8 @@ def advance(address: int | Global, until: int, allowance: int, room: int, journa
         kind = key >> KIND_SHIFT
         ident = key & IDENT
         if kind == END:
-            if g.servers[ident].busy == 1 and g.servers[ident].end == at:
+            server = g.servers[ident]
+            if server.end == at and server.busy == 1:
                 end_segment(g, ident, at)
                 wake(g, ident)
         elif kind == ARRIVE:
