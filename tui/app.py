@@ -57,20 +57,19 @@ class SubsecondApp(App[None]):
         "feel": FeelView,
     }
     DEFAULT_MODE = "race"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (MEDIUM, "-medium"),
-        (WIDE, "-wide"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012  # as Textual types it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "view('race')", "Race", tooltip="The pipelines side by side"),
         Binding("2", "view('turn')", "Turn", tooltip="The latest turn that missed a budget, stage by stage"),
         Binding("3", "view('sessions')", "Sessions", tooltip="All sessions: sort, filter, look into one"),
         Binding("4", "view('pipelines')", "Pipelines", tooltip="Servers, queues, memory, faults, parameters"),
         Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
+        Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
+        Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
+        Binding("R", "restart", "Restart service", tooltip="Start the engine service again"),
         Binding("space", "pause", "Pause", tooltip="Let simulated time stand still"),
         Binding("space", "resume", "Resume", tooltip="Let simulated time go on"),
-        Binding("full_stop", "step", "Step", tooltip="Let a paused run go on to its next event"),
+        Binding("full_stop", "step", "Step", key_display=".", tooltip="Let a paused run go on to its next event"),
         Binding("f", "freeze", "Freeze", tooltip="Let the picture stand still, not the run"),
         Binding("f", "thaw", "Unfreeze", tooltip="Follow the run again"),
         Binding("plus,equals_sign", "faster", "Faster", key_display="+", tooltip="Let simulated time pass faster"),
@@ -78,10 +77,7 @@ class SubsecondApp(App[None]):
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
         Binding("l", "load", "Load", tooltip="How many sessions are at work"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
-        Binding("t", "theme", "Theme", show=False, tooltip="Light or dark"),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
-        Binding("R", "restart", "Restart service", tooltip="Start the engine service again"),
-        Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
+        Binding("t", "theme", "Theme", tooltip="Light or dark"),
     ]
 
     def __init__(

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from subsecond.engine.feed import BudgetInfo, TurnEnd
-from subsecond.engine.findings import stage_words
 from subsecond.engine.turns import TurnState
 from subsecond.tui.snapshot import PairView, Snapshot
 from subsecond.tui.stats import Stats
 from subsecond.tui.turnlog import Field, TurnTable
-from subsecond.tui.widgets.text import share_text, time_text
+from subsecond.tui.widgets.text import share_text, stage_looks, time_text
 
 __all__ = [
     "WAITS_FOR",
@@ -81,41 +80,46 @@ def _ahead(pair: PairView) -> tuple[int, int, int] | None:
     return (pair.first, pair.second, lead) if is_first else (pair.second, pair.first, -lead)
 
 
-def lead_words(snapshot: Snapshot, pair: PairView) -> str:
-    """Who leads on one agent kind: `trn-cs3 ahead of gpu by 412 ms on coding, behind on 3 % of 64 turns`."""
-    kind, lanes = snapshot.hello.agents[pair.agent], snapshot.hello.lanes
+def lead_words(snapshot: Snapshot, agent: int) -> tuple[str, str] | None:
+    """Who leads on an agent kind, and by how much: `trn-cs3`, `by 412 ms p50 on coding, behind on 3 % of 64 turns`.
+
+    Of more than two lanes, the two that are furthest apart. None: no turn has ended on two lanes.
+    """
+    kind, lanes = snapshot.hello.agents[agent], snapshot.hello.lanes
+    pairs = [pair for pair in snapshot.pairs if pair.agent == agent and pair.turns]
+    if not pairs:
+        return None
+    pair = max(pairs, key=lambda p: abs(p.lead_ps or 0))
     leader = _ahead(pair)
     if leader is None:
-        return f"{kind}: no turn on both {lanes[pair.first].name} and {lanes[pair.second].name} yet"
+        return None
     first, second, lead = leader
     if lead == 0 and pair.wins[0] == pair.wins[1]:
-        return f"{lanes[first].name} and {lanes[second].name} even on {kind}"
+        return f"{lanes[first].name} and {lanes[second].name} even", f"on {kind}"
     behind = pair.wins[1 if first == pair.first else 0] / pair.turns
-    text = f"{lanes[first].name} ahead of {lanes[second].name} by {time_text(lead)} p50 on {kind}"
     turns = f"{pair.turns:,} turn" if pair.turns == 1 else f"{pair.turns:,} turns"
-    return text + (f", behind on {share_text(behind)} of {turns}" if behind else f", on each of {turns}")
+    text = f"by {time_text(lead)} p50 on {kind}, " + (
+        f"behind on {share_text(behind)} of {turns}" if behind else f"on each of {turns}"
+    )
+    return (f"{lanes[first].name} ahead" + (f" of {lanes[second].name}" if len(lanes) > 2 else "")), text
 
 
 def _is_kept(budget: BudgetInfo, share: float | None) -> bool:
     return share is not None and 100 * share >= budget.percentile
 
 
-def _keepers(snapshot: Snapshot, agent: int) -> str:
-    """Which lanes keep every budget of a kind, over the window."""
+def _keepers(snapshot: Snapshot, agent: int) -> str | None:
+    """Which lanes keep every budget of a kind, over the window; None: there is no budget, or no turn yet."""
     budgets = dict(snapshot.budgets_of(agent))
-    if not budgets:
-        return ""
-    kind = snapshot.hello.agents[agent]
     seen = [lane for lane in snapshot.lanes if lane.now[agent].kept and lane.now[agent].turns]
-    if not seen:
-        return ""
+    if not budgets or not seen:
+        return None
     keep = [lane.info.name for lane in seen if _all_kept(lane.now[agent], budgets)]
-    if len(keep) == len(seen):
-        word = "all keep" if len(seen) > 2 else "both keep" if len(seen) == 2 else f"{keep[0]} keeps"
-        return f"{word} the {kind} budget"
+    if len(keep) == len(seen) > 1:
+        return "both keep" if len(seen) == 2 else "all keep"
     if keep:
-        return f"{', '.join(keep)} {'keeps' if len(keep) == 1 else 'keep'} the {kind} budget"
-    return f"nobody keeps the {kind} budget"
+        return f"{' and '.join(keep)} {'keeps' if len(keep) == 1 else 'keep'}"
+    return "nobody keeps" if len(seen) > 1 else f"{seen[0].info.name} misses"
 
 
 def _all_kept(stats: Stats, budgets: dict[int, BudgetInfo]) -> bool:
@@ -123,19 +127,26 @@ def _all_kept(stats: Stats, budgets: dict[int, BudgetInfo]) -> bool:
 
 
 def verdict(snapshot: Snapshot) -> str:
-    """The run by now, in one line."""
-    parts = []
-    for agent in range(len(snapshot.hello.agents)):
-        keepers = _keepers(snapshot, agent)
-        pairs = [pair for pair in snapshot.pairs if pair.agent == agent and pair.turns]
-        if pairs:
-            pair = max(pairs, key=lambda p: abs(p.lead_ps or 0)) if len(snapshot.lanes) > 2 else pairs[0]
-            parts.append(lead_words(snapshot, pair))
-        if keepers:
-            parts.append(keepers)
+    """The run by now: who is ahead on which kind of agents, and who keeps the budgets of the last minute."""
+    parts: list[str] = []
+    leads: dict[str, list[str]] = {}
+    keepers: dict[str, list[str]] = {}
+    for agent, kind in enumerate(snapshot.hello.agents):
+        lead = lead_words(snapshot, agent)
+        if lead is not None:
+            leads.setdefault(lead[0], []).append(lead[1])
+        who = _keepers(snapshot, agent)
+        if who is not None:
+            keepers.setdefault(who, []).append(kind)
+    parts += [f"{who} {'; '.join(texts)}" for who, texts in leads.items()]
+    for who, kinds in keepers.items():
+        is_all = len(kinds) == len(snapshot.hello.agents)
+        parts.append(f"{who} the budgets" if is_all else f"{who} the budget of {' and '.join(kinds)}")
     if not parts:
         return "No turn has ended yet: the first ones are under way."
-    return "; ".join(parts) + "."
+    return (
+        ". ".join(part[0].upper() + part[1:] if part[:4] in ("both", "all ", "nobo") else part for part in parts) + "."
+    )
 
 
 def usual_ps(log: TurnTable, agent: int, met: Sequence[int]) -> list[int]:
@@ -171,7 +182,7 @@ def remedy_words(snapshot: Snapshot, turn: TurnEnd) -> Iterator[str]:
 
 def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) -> str:
     """The shortest change that saves enough, stage by stage from the one that exceeds its usual time the most."""
-    stages = snapshot.hello.stages
+    stages = [look.label for look in stage_looks(snapshot.hello.stages)]
     excess = sorted(range(len(stages)), key=lambda i: usual[i] - turn.stages_ps[i])
     saved, parts = 0, []
     for stage in excess:
@@ -180,14 +191,13 @@ def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) 
             break
         need = min(more, over - saved)
         parts.append(
-            f"{stage_words(stages[stage])} {time_text(turn.stages_ps[stage] - need)} instead of "
-            f"{time_text(turn.stages_ps[stage])}"
+            f"{stages[stage]} {time_text(turn.stages_ps[stage] - need)} instead of {time_text(turn.stages_ps[stage])}"
         )
         saved += need
         if saved >= over:
             return "met with " + " and ".join(parts)
     longest = max(range(len(stages)), key=lambda i: turn.stages_ps[i])
     return (
-        f"not met even at the usual time of every stage; the longest is {stage_words(stages[longest])} "
+        f"not met even at the usual time of every stage; the longest is {stages[longest]} "
         f"({time_text(turn.stages_ps[longest])})"
     )

@@ -156,6 +156,16 @@ def serve(
 
 
 @app.command()
+def tui(
+    attach: Annotated[str, typer.Option(metavar="URL", help="Address that `subsecond serve` says.")],
+) -> None:
+    """Watch and steer a service that runs somewhere else."""
+    from subsecond.tui.cli.tui import tui_command
+
+    tui_command(attach=attach)
+
+
+@app.command()
 def scenarios() -> None:
     """List the scenarios that ship."""
     from subsecond.engine.scenario import load_tables, scenario_names

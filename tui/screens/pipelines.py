@@ -87,7 +87,7 @@ class PipelinesView(View):
 
     def _paint_charts(self, snapshot: Snapshot) -> None:
         now_s = snapshot.at_ps / PS_PER_S
-        window = (now_s - CHART_S, now_s)
+        window = (max(0.0, now_s - CHART_S), max(now_s, 20.0))
         queued, busy = self.query_one("#queued", LineChart), self.query_one("#busy", LineChart)
         queued.border_title = "Requests that wait for a server"
         queued.update([_queued(place, lane) for place, lane in enumerate(snapshot.lanes)], x_range=window)

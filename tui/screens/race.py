@@ -110,10 +110,11 @@ class RaceView(View):
         chart = self.query_one(which, LineChart)
         chart.border_title = f"p95 over 10 s, {snapshot.hello.agents[agent]}"
         now_s = snapshot.at_ps / PS_PER_S
+        limit = snapshot.limit_ps(agent)
         chart.update(
             race_rows.chart_lines(snapshot, agent),
-            x_range=(now_s - min(CHART_S, SERIES_S), now_s),
-            budget=snapshot.limit_ps(agent),
+            x_range=(max(0.0, now_s - min(CHART_S, SERIES_S)), max(now_s, 20.0)),
+            budget=limit,
         )
 
     def _other(self, snapshot: Snapshot) -> str:

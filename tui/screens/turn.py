@@ -41,7 +41,8 @@ class TurnView(View):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Earlier turn", tooltip="The session's turn before this one"),
         Binding("right", "move(1)", "Later turn", tooltip="The session's turn after this one"),
-        Binding("escape", "back", "Back"),
+        Binding("n", "latest", "Latest late", tooltip="The latest turn that missed a budget"),
+        Binding("escape", "back", "Back", tooltip="The screen from which this one was opened"),
     ]
     DEFAULT_CSS = """
     TurnView {
@@ -57,7 +58,6 @@ class TurnView(View):
     def __init__(self, turn: int | None = None) -> None:
         super().__init__()
         self.turn = turn
-        self._is_fixed = turn is not None
 
     def crumb(self) -> str:
         return "Turn" if self.turn is None else f"Turn {self.turn}"
@@ -69,7 +69,7 @@ class TurnView(View):
         yield Panel("Against the budget", id="remedy", empty="Nothing to say about it yet.", help=self.ABOUT)
 
     def paint(self, snapshot: Snapshot) -> None:
-        if not self._is_fixed:
+        if self.turn is None:
             self.turn = latest_late(snapshot)
             self.show_header(snapshot)
         turn = self.turn
@@ -93,7 +93,12 @@ class TurnView(View):
         if other is None:
             self.notify(f"The session has no {'earlier' if by < 0 else 'later'} turn here.", markup=False)
             return
-        self.turn, self._is_fixed = other, True
+        self.turn = other
+        self.dashboard.redraw()
+
+    def action_latest(self) -> None:
+        """Go to the latest turn that missed a budget."""
+        self.turn = None
         self.dashboard.redraw()
 
     def action_back(self) -> None:

@@ -1,0 +1,27 @@
+"""`subsecond tui`: the dashboard on a service that runs somewhere else."""
+
+from __future__ import annotations
+
+import sys
+
+from subsecond.engine.errors import InputError
+from subsecond.tui.source import LiveSource
+
+__all__ = ["tui_command"]
+
+
+def tui_command(*, attach: str) -> None:
+    """Watch the service at an address until the user leaves.
+
+    Raises:
+        InputError: no terminal, or the address is not that of a websocket.
+    """
+    source = LiveSource(attach)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("tui", "standard output", "no terminal", "a terminal to draw on; `run` needs none")
+    from subsecond.tui.app import SubsecondApp
+
+    app = SubsecondApp(source)
+    app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)
