@@ -7,6 +7,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -29,6 +30,7 @@ from subsecond.engine.feed import (
 )
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
+from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
 
@@ -55,14 +57,21 @@ class Service:
     Args:
         make_plan: called again when a knob changes more than step times; the run then starts anew.
         head_start_s: virtual seconds that are over when the first observer looks, so that the screen is not empty.
+        record: where the run is recorded; None: in a file that is deleted in the end unless somebody asks to keep it.
+            A run that starts anew is recorded in a file of its own.
     """
 
-    def __init__(self, make_plan: MakePlan, *, speed: float = 1.0, head_start_s: float = 0.0) -> None:
+    def __init__(
+        self, make_plan: MakePlan, *, speed: float = 1.0, head_start_s: float = 0.0, record: Path | None = None
+    ) -> None:
         self._make_plan = make_plan
         self._speed = speed
         self._head_start_ps = round(head_start_s * PS_PER_S)
         self._settings: list[str] = []
         self._observers = Observers()
+        self._record = record
+        self._troubles: list[str] = []
+        self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
         self._tasks: list[asyncio.Task[None]] = []
         self._restart = asyncio.Event()
@@ -70,8 +79,25 @@ class Service:
     def _begin(self, plan: Plan) -> LiveDriver:
         driver = LiveDriver(plan, PacedClock(self._speed, start_ps=self._head_start_ps))
         driver.catch_up()
-        self._observers.begin(driver.hello(uuid.uuid4().hex[:12], ""))
+        if self._recorder is not None:
+            self._recorder.close()
+        self._recorder = Recorder(
+            self._record, driver.hello(uuid.uuid4().hex[:12], ""), tables=plan.scenario.tables, on_error=self._complain
+        )
+        self._record = None
+        self._observers.begin(self._recorder.hello)
         return driver
+
+    def _complain(self, text: str) -> None:
+        """The recorder, in its own thread, has something to say; the run goes on."""
+        self._troubles.append(text)
+
+    async def _tell(self, messages: Sequence[Message]) -> None:
+        """Everybody gets messages, and the recording keeps them."""
+        if self._recorder is not None:
+            for message in messages:
+                self._recorder.put(message)
+        await self._observers.publish(messages)
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
         """Serve until cancelled; `ready` is told the address of the feed.
@@ -99,6 +125,8 @@ class Service:
                 tasks.create_task(self._drive())
                 tasks.create_task(self._publish())
         finally:
+            if self._recorder is not None:
+                await asyncio.to_thread(self._recorder.close)
             await self._observers.close()
             await runner.cleanup()
 
@@ -125,7 +153,9 @@ class Service:
             if looks % LOAD_EVERY == 0:
                 messages.append(driver.load())
             looks += 1
-            await self._observers.publish(messages)
+            while self._troubles:
+                messages.append(Notice("error", self._troubles.pop(0)))
+            await self._tell(messages)
             await asyncio.sleep(PERIOD_S)
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -161,7 +191,7 @@ class Service:
         except (InputError, ValueError) as error:
             messages, notice = [], Notice("error", str(error))
         else:
-            await self._observers.publish([*messages, self._driver.clock_message(time.time()), self._driver.load()])
+            await self._tell([*messages, self._driver.clock_message(time.time()), self._driver.load()])
             return
         observer.put(notice, msgspec.json.encode(notice))
 
@@ -187,8 +217,10 @@ class Service:
                 return list(driver.inject(FaultTable(kind, 0.0, duration_s, lane, target, value)))
             case SetKnob(lane, key, value):
                 return self._turn(lane, key, value)
-            case KeepRecording():
-                return [Notice("warning", "this service records nothing")]
+            case KeepRecording(path):
+                assert self._recorder is not None
+                kept = self._recorder.keep(None if path is None else Path(path))
+                return [Notice("info", f"the recording is kept: {kept}")]
         driver.poke()
         return []
 

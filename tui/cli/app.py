@@ -139,6 +139,7 @@ def serve(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
     owned: Annotated[bool, typer.Option("--owned", hidden=True)] = False,
 ) -> None:
     """Run a scenario live, without a screen; `subsecond tui --attach` watches it."""
@@ -151,6 +152,7 @@ def serve(
         speed=speed,
         head_start_s=head_start,
         settings=settings or [],
+        record=record,
         owned=owned,
     )
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -25,7 +26,15 @@ RESERVE = 400
 
 
 def serve_command(
-    *, scenario: str, host: str, port: int, speed: float, head_start_s: float, settings: list[str], owned: bool
+    *,
+    scenario: str,
+    host: str,
+    port: int,
+    speed: float,
+    head_start_s: float,
+    settings: list[str],
+    record: Path | None,
+    owned: bool,
 ) -> None:
     """Serve until interrupted.
 
@@ -47,7 +56,7 @@ def serve_command(
         apply_settings(tables, [*settings, *more])
         return plan_run(parse_scenario(tables, path), reserve=RESERVE)
 
-    service = Service(make_plan, speed=speed, head_start_s=head_start_s)
+    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(service, host, port, owned=owned))
 
