@@ -65,7 +65,7 @@ class StageBars(Canvas):
         if not any(bar.total_ps > 0 for bar in self._bars):
             return None
         names = min(max(width_of(clean(bar.name)) for bar in self._bars), max(0, width // 4 - 2)) + 3
-        notes = max(width_of(_total(bar)) for bar in self._bars) + 1 if width >= 30 else 0
+        notes = max(width_of(_total(bar, width)) for bar in self._bars) + 1 if width >= 30 else 0
         columns = width - names - notes
         end = max([*(bar.total_ps for bar in self._bars), (self._budget_ps or 0) * 1.1])
         has_details = height >= 2 * len(self._bars)
@@ -76,7 +76,7 @@ class StageBars(Canvas):
             line.put(2, fit(bar.name, names - 3))
             self._bar(line, bar, names, columns, end)
             if notes:
-                line.put_right(_total(bar))
+                line.put_right(_total(bar, width))
             rows.append(line.row())
             if has_details:
                 rows.append(self._details(bar, width, names))
@@ -119,9 +119,9 @@ class StageBars(Canvas):
         return line.row()
 
 
-def _total(bar: StageBar) -> str:
+def _total(bar: StageBar, width: int) -> str:
     total = time_text(bar.total_ps) if bar.stages_ps else "no turn"
-    return f"{total:>7}  {clean(bar.note)}".rstrip()
+    return f"{total:>7}  {clean(bar.note) if width >= 60 else ''}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +167,13 @@ class OccupancyBars(Canvas):
         if not self._servers:
             return None
         head = Line(width)
-        x = head.put(0, "KV tokens  ", "strong")
+        x = head.put(0, "KV  ", "strong")
         for glyph, word, ink in _KV:
             x = head.put(x, glyph, ink)
             x = head.put(x + 1, word, "quiet") + 2
+        titles = _columns(width, "used", "of", "batch", "queue", "busy")
+        if x + width_of(titles) <= width:
+            head.put_right(titles, "quiet")
         lines = [head.row()] if height > 2 else []
         room = height - len(lines)
         shown = self._servers if len(self._servers) <= room else self._servers[: max(0, room - 1)]
@@ -210,13 +213,14 @@ def _server(server: ServerBar, width: int, names: int) -> Row:
 def _numbers(server: ServerBar, width: int) -> str:
     capacity = server.capacity_tokens
     share = share_text(server.used_tokens / capacity) if capacity > 0 else "-"
-    queue = f"queue {count_text(server.queued):>4}"
-    if width < 44:
-        return f"{share:>5} q{count_text(server.queued)}"
-    batch = f"batch {count_text(server.batch):>4}"
-    if server.max_seqs > 0:
-        batch += f"/{count_text(server.max_seqs):<4}"
-    if width < 72:
-        return f"{share:>5} {batch} {queue}"
-    busy = f"busy {share_text(server.busy):>5}"
-    return f"{share:>5} of {count_text(capacity):>5}  {batch}  {queue}  {busy}"
+    batch = count_text(server.batch) + (f"/{count_text(server.max_seqs)}" if server.max_seqs > 0 else "")
+    return _columns(width, share, count_text(capacity), batch, count_text(server.queued), share_text(server.busy))
+
+
+def _columns(width: int, share: str, capacity: str, batch: str, queued: str, busy: str) -> str:
+    """Numbers that the width has room for, in columns."""
+    if width < 40:
+        return f"{share:>7} {queued:>5}"
+    if width < 64:
+        return f"{share:>7} {batch:>9} {queued:>6}"
+    return f"{share:>7} {capacity:>6} {batch:>9} {queued:>6} {busy:>7}"

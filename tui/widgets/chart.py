@@ -139,8 +139,9 @@ class LineChart(Canvas):
         bits = [_trace(line, data, columns, height) for line in data.lines]
         budget_row = _row_of(data.budget, data.top, height) if data.budget is not None else None
         texts = {0: data.top, height - 1: 0.0}
-        if height >= 7:
-            texts[(height - 1) // 2] = data.top * (1 - (height - 1) // 2 / (height - 1))
+        middle = (height - 1) // 2
+        if height >= 7 and (budget_row is None or abs(budget_row - middle) > 2):
+            texts[middle] = data.top * (1 - middle / (height - 1))
         if budget_row is not None and data.budget is not None and data.budget <= data.top:
             texts[budget_row] = data.budget
         mark = None if data.mark_x is None else int((data.mark_x - data.low) / (data.high - data.low) * columns)

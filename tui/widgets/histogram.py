@@ -62,7 +62,8 @@ class Histogram(Canvas):
         # A widget as high as it likes has eight rows per pipeline.
         blocks = _heights(min(height, 9 * len(self._lanes) + 1) - has_axis, len(self._lanes))
         counts = [_binned(lane.values_ps, limit, width) for lane in self._lanes]
-        most = max(int(column.max()) for column in counts) if width > 0 else 0
+        # The bin of all that is beyond the axis may be cut: it must not make the others flat.
+        most = max(int(column[:-1].max(initial=0)) for column in counts) or max(int(column[-1]) for column in counts)
         mark = None
         if self._budget_ps is not None and self._budget_ps < limit:
             mark = min(width - 2, int(self._budget_ps / limit * (width - 1)))

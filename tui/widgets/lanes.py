@@ -128,7 +128,7 @@ def _block(lane: LaneTurns, scale: _Scale, width: int, height: int) -> list[Line
     """Head, axis and turns of a pipeline, in at most `height` lines; the head alone says what does not fit."""
     if height <= 0:
         return []
-    names = 16 if width >= 60 else 11 if width >= 34 else 0
+    names = _name_cells(lane, scale, width) if width >= 34 else 0
     columns = max(0, width - names - _TIME_CELLS)
     has_axis = height >= 4
     room = height - 1 - has_axis
@@ -153,6 +153,13 @@ def _block(lane: LaneTurns, scale: _Scale, width: int, height: int) -> list[Line
     return [*lines, *(_turn(turn, lane.at_ps, scale, width, names, columns) for turn in turns[: max(0, room)])]
 
 
+def _name_cells(lane: LaneTurns, scale: _Scale, width: int) -> int:
+    """Cells for agent kind and number, with a space behind each."""
+    agents = max((width_of(clean(agent)) for agent in scale.agents), default=1)
+    numbers = max((len(str(turn.turn)) for turn in lane.turns), default=1)
+    return min(agents + numbers + 2, width // 3)
+
+
 def _budget_of(turn: OpenTurn, scale: _Scale) -> int | None:
     return scale.budgets_ps[turn.agent] if 0 <= turn.agent < len(scale.budgets_ps) else None
 
@@ -165,13 +172,12 @@ def _is_late(turn: OpenTurn, at_ps: int, scale: _Scale) -> bool:
 def _axis(scale: _Scale, width: int, start: int, columns: int) -> Line:
     line = Line(width)
     line.put(start, "0", "quiet")
-    end = time_text(scale.end_ps)
-    if columns >= 2 * width_of(end) + 4:
-        line.put_right(end, "quiet", end=start + columns)
-    if scale.longest_ps is not None and columns >= 8:
-        mark = start + int(scale.longest_ps / scale.end_ps * columns)
+    end, text = time_text(scale.end_ps), ""
+    if scale.longest_ps is not None and columns >= 16:
         text = f"│{time_text(scale.longest_ps)}"
-        line.put(mark, text if columns >= 32 else "│", "budget")
+        line.put(start + int(scale.longest_ps / scale.end_ps * columns), text, "budget")
+    if columns // 2 > width_of(text) + width_of(end):
+        line.put_right(end, "quiet", end=start + columns)
     return line
 
 
@@ -183,7 +189,7 @@ def _turn(turn: OpenTurn, at_ps: int, scale: _Scale, width: int, names: int, col
         agent = scale.agents[turn.agent] if 0 <= turn.agent < len(scale.agents) else "?"
         number = str(turn.turn)
         line.put(0, fit(agent, max(3, names - 2 - width_of(number))), "plain")
-        line.put_right(number, "quiet", end=names - 1)
+        line.put_right(number[-max(1, names - 5) :], "quiet", end=names - 1)
     line.put_right(time_text(age) + (" !" if is_late else "  "), "bad" if is_late else "plain")
     if columns <= 0:
         return line
@@ -200,9 +206,13 @@ def _turn(turn: OpenTurn, at_ps: int, scale: _Scale, width: int, names: int, col
             x = next_x
     if total * factor > columns:
         line.put(names + columns - 1, "»", "bad")
-    elif is_known and columns - x >= 3:
-        look = scale.looks[turn.stage]
-        line.put(names + x, fit(f"{look.glyph} {look.label}", columns - x).rstrip(), "quiet")
-    if budget is not None and budget > 0:
-        line.mark(names + min(columns - 1, int(budget * factor)), "│", "budget")
+    mark = None if budget is None or budget <= 0 else min(columns - 1, int(budget * factor))
+    if is_known and total * factor <= columns:
+        label = " " + scale.looks[turn.stage].label
+        if mark is not None and x <= mark < x + len(label):
+            x = mark + 1
+        if x + len(label) <= columns:
+            line.put(names + x, label, "quiet")
+    if mark is not None:
+        line.mark(names + mark, "│", "budget")
     return line

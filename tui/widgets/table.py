@@ -135,7 +135,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._follows_key = False
         self._painted: list[object] = []
         self._layout: tuple[tuple[int, int, int], ...] = ()
-        self._layout_width = -1
+        self._layout_for: tuple[int, int | None] = (-1, None)
         self._styles: dict[str, Style] = {}
         self._strips: dict[object, Strip] = {}
 
@@ -266,7 +266,7 @@ class LiveTable(ScrollView, can_focus=True):
         if not self.is_mounted or not size:
             self.refresh()  # hidden: what is kept of its lines must not be shown again
             return
-        if size.width != self._layout_width:
+        if (size.width, self._sort) != self._layout_for:
             self._painted = []
         keys = [self._line_key(y) for y in range(size.height)]
         old = self._painted
@@ -277,8 +277,8 @@ class LiveTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, base = self._area.width, self.rich_style
-        if width != self._layout_width:
-            self._layout, self._layout_width = _layout(self._columns, width), width
+        if (width, self._sort) != self._layout_for:
+            self._layout, self._layout_for = _layout(self._columns, width, self._sort), (width, self._sort)
             self._strips.clear()
         key = self._line_key(y)
         if y < len(self._painted):
@@ -452,11 +452,14 @@ def _by_value(pair: tuple[SortValue, TableRow]) -> tuple[bool, SortValue]:
     return isinstance(pair[0], str), pair[0]
 
 
-def _layout(columns: Sequence[Column], width: int) -> tuple[tuple[int, int, int], ...]:
+def _layout(columns: Sequence[Column], width: int, sort: int | None) -> tuple[tuple[int, int, int], ...]:
     """Columns that are shown: place, first cell, cells. Cell 0 is the cursor's; what does not fit is left out."""
     shown = [place for place, column in enumerate(columns) if width >= column.since]
+    if sort is not None and sort not in shown:
+        shown = sorted([*shown, sort])
     while len(shown) > 1 and sum(columns[place].width + 1 for place in shown) > width:
-        shown.pop()
+        # The first column says what a row is, the one that is sorted by why it stands there.
+        shown.remove(next((place for place in reversed(shown[1:]) if place != sort), shown[-1]))
     spare = width - sum(columns[place].width + 1 for place in shown)
     layout, x = [], 1
     for place in shown:

@@ -101,11 +101,11 @@ def clock_text(seconds: float) -> str:
 
 
 def round_above(value: float) -> float:
-    """The smallest of 1, 2, 5, 10, 20... (and 0.5, 0.2...) that is not below the value; 1 for nothing."""
+    """The smallest of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is not below the value; 1 for nothing."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next((factor * power for factor in (1, 2, 5) if factor * power >= value), 10 * power)
+    return next((factor * power for factor in (1, 1.5, 2, 3, 4, 5, 6, 8) if factor * power >= value), 10 * power)
 
 
 def lane_mark(place: int) -> str:

@@ -137,16 +137,20 @@ def _status(lane: TypedLane, shown: int, at_ps: int) -> tuple[str, str]:
 
 @lru_cache(64)
 def _layout(text: str, tokens: int, width: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
-    """Lines of a reply: how many tokens stand before, and its own; a token is not broken."""
+    """Lines of a reply: how many tokens stand before, and its own; a word is broken only if it is wider than a line."""
     pieces = re.findall(r"\s*\S{1,4}", text) or ["…"]
+    words = _word_widths(pieces)
     lines: list[tuple[int, tuple[str, ...]]] = []
     line: list[str] = []
     room, before = width, 0
     for place in range(min(tokens, _MOST_TOKENS)):
         piece = pieces[place % len(pieces)]
         if place and place % len(pieces) == 0:
-            piece = " " + piece
-        if width_of(piece) > room and line:
+            piece = " " + piece.lstrip()
+        wanted = width_of(piece)
+        if piece[0] == " " and words[place % len(pieces)] < width:
+            wanted = words[place % len(pieces)]
+        if wanted > room and line:
             lines.append((before, tuple(line)))
             before, line, room = place, [], width
         if not line:
@@ -155,6 +159,15 @@ def _layout(text: str, tokens: int, width: int) -> tuple[tuple[int, tuple[str, .
         room -= width_of(piece)
     lines.append((before, tuple(line)))
     return tuple(lines)
+
+
+def _word_widths(pieces: Sequence[str]) -> list[int]:
+    """By piece: cells from it to the end of its word."""
+    widths, after = [0] * len(pieces), 0
+    for place in range(len(pieces) - 1, -1, -1):
+        widths[place] = width_of(pieces[place]) + after
+        after = 0 if pieces[place][0] == " " else widths[place]
+    return widths
 
 
 def _typed(text: str, tokens: int, shown: int, width: int, height: int) -> list[Line]:
@@ -256,21 +269,24 @@ class SpeechTimeline(Canvas):
             " !" if is_late and at > (self._budget_ps or 0) else ""
         )
         low, high = axis.cell(0), axis.cell(min(silence, max(0, at)))
+        ink = "bad" if text.endswith("!") else "quiet"
+        below = Line(width)
         if each >= 2 and high - low >= width_of(text):
-            speech.put(low + (high - low - width_of(text)) // 2, text, "bad" if text.endswith("!") else "quiet")
-        elif each >= 2:
-            stages.put_right(text, "bad" if text.endswith("!") else "quiet")
+            speech.put(low + (high - low - width_of(text)) // 2, text, ink)
+        else:
+            below.put(min(low, width - width_of(text)), text, ink)
         if self._budget_ps is not None:
             mark = axis.cell(self._budget_ps)
             for line in (speech, stages):
                 if line.is_blank(mark):
                     line.mark(mark, "│", "budget")
         lines = [speech] if each == 1 else [speech, stages]
-        return [*(line.row() for line in lines), *([()] if each == 3 else [])]
+        return [line.row() for line in ([*lines, below] if each == 3 else lines)]
 
     def _scale(self, axis: _Axis, width: int) -> Row:
         line = Line(width)
-        line.put(axis.start, "« user", "audio")
+        if axis.cell(0) > axis.start + 6:
+            line.put(axis.start, "« user", "audio")
         if width >= 60:
             line.put_right("» agent", "decode")
         if self._budget_ps is not None:

@@ -127,7 +127,7 @@ class Waterfall(Canvas):
                 line.put(names + low, look.glyph * (high - low), look.ink)
                 if is_open and high < columns:
                     line.put(names + high, "…", look.ink)
-                if mark is not None and line.is_blank(names + mark):
+                if mark is not None:
                     line.mark(names + mark, "│", "budget")
             x = names + max(0, columns) + 1
             line.put(x, f"{time_text(ps):>7}", "plain")

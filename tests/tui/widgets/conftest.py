@@ -153,7 +153,9 @@ def make_waterfall() -> Waterfall:
     waterfall = Waterfall()
     waterfall.update(
         [
-            WaterfallLane(0, "trn-cs3", FAST, None, TurnState.ANSWERED, (1, -1), ("", "", "", "", "", "1,200 of 9,000 tokens")),
+            WaterfallLane(
+                0, "trn-cs3", FAST, None, TurnState.ANSWERED, (1, -1), ("", "", "", "", "", "1,200 of 9,000 tokens")
+            ),
             WaterfallLane(1, "gpu", SLOW, None, TurnState.ANSWERED, (0, -1)),
             WaterfallLane(2, "open", stages(network=13, prefill=200), STAGES.index("prefill")),
             WaterfallLane(3, "other", ()),
@@ -256,7 +258,7 @@ def check_golden(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.fixture()
+@pytest.fixture
 def kit() -> SimpleNamespace:
     """All of the above, for test modules that cannot import this file."""
     return SimpleNamespace(**{name: value for name, value in globals().items() if not name.startswith("_")})
