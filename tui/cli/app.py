@@ -23,7 +23,6 @@ _INTERRUPTED = 130
 app = typer.Typer(
     name="subsecond",
     help="Does my agent stay under a second, on which pipeline, and what decides it?",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -59,13 +58,15 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        live()
 
 
 @app.command(short_help="Run a scenario and show who kept the budgets.")
@@ -127,6 +128,22 @@ def run(
 
 
 app.add_typer(catalog_app, name="catalog", short_help="List and explain the facts behind every prediction.")
+
+
+@app.command(short_help="Race the pipelines live; `subsecond` alone does it.")
+def live(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    speed: Annotated[float, typer.Option(help="Virtual seconds per second, 0.1 to 100.")] = 1.0,
+    head_start: Annotated[float, typer.Option(metavar="S", help="Virtual seconds that are over at the start.")] = 120.0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+) -> None:
+    """Race the pipelines live on the dashboard; this is what `subsecond` alone does."""
+    from subsecond.tui.cli.live import live_command
+
+    live_command(scenario=scenario, speed=speed, head_start_s=head_start, settings=settings or [], record=record)
 
 
 @app.command(short_help="Run a scenario live, without a screen.")

@@ -1,0 +1,42 @@
+"""`subsecond live`, and `subsecond` alone: the service and the dashboard together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from subsecond.engine.errors import InputError
+from subsecond.tui.owned import OwnedService
+
+__all__ = ["live_command"]
+
+
+def live_command(
+    *, scenario: str, speed: float, head_start_s: float, settings: Sequence[str], record: Path | None
+) -> None:
+    """Run a scenario live and show it until the user leaves; then say where it stands.
+
+    Raises:
+        InputError: no terminal, or the scenario or an option cannot be used.
+        SubsecondError: the service did not start.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("live", "standard output", "no terminal", "a terminal to draw on; `subsecond run` needs none")
+    arguments = [scenario, "--speed", str(speed), "--head-start", str(head_start_s)]
+    for setting in settings:
+        arguments += ["--set", setting]
+    if record is not None:
+        arguments += ["--record", str(record)]
+    with OwnedService(arguments) as service:
+        url = service.start()
+        from subsecond.tui.app import SubsecondApp
+        from subsecond.tui.farewell import farewell_lines
+        from subsecond.tui.source import LiveSource
+
+        app = SubsecondApp(LiveSource(url), restart=service.restart)
+        app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)
+    for line in farewell_lines(app.snapshot):
+        print(line)
