@@ -181,23 +181,20 @@ def remedy_words(snapshot: Snapshot, turn: TurnEnd) -> Iterator[str]:
 
 
 def _remedy(snapshot: Snapshot, turn: TurnEnd, over: int, usual: Sequence[int]) -> str:
-    """The shortest change that saves enough, stage by stage from the one that exceeds its usual time the most."""
-    stages = [look.label for look in stage_looks(snapshot.hello.stages)]
-    excess = sorted(range(len(stages)), key=lambda i: usual[i] - turn.stages_ps[i])
+    """The one or two stages that, at their usual time, would have saved enough; else those that exceed it the most."""
+    labels = [look.label for look in stage_looks(snapshot.hello.stages)]
+    excess = sorted(((turn.stages_ps[i] - usual[i], i) for i in range(len(labels))), reverse=True)
     saved, parts = 0, []
-    for stage in excess:
-        more = turn.stages_ps[stage] - usual[stage]
+    for more, stage in excess[:2]:
         if more <= 0:
             break
-        need = min(more, over - saved)
-        parts.append(
-            f"{stages[stage]} {time_text(turn.stages_ps[stage] - need)} instead of {time_text(turn.stages_ps[stage])}"
-        )
-        saved += need
+        took = turn.stages_ps[stage]
+        parts.append(f"{labels[stage]} {time_text(took - min(more, over - saved))} instead of {time_text(took)}")
+        saved += min(more, over - saved)
         if saved >= over:
             return "met with " + " and ".join(parts)
-    longest = max(range(len(stages)), key=lambda i: turn.stages_ps[i])
-    return (
-        f"not met even at the usual time of every stage; the longest is {stages[longest]} "
-        f"({time_text(turn.stages_ps[longest])})"
-    )
+    longer = [f"{labels[stage]} by {time_text(more)}" for more, stage in excess[:3] if more > 0]
+    if longer:
+        return "no two stages alone would do; above their usual time are " + ", ".join(longer)
+    longest = max(range(len(labels)), key=lambda i: turn.stages_ps[i])
+    return f"every stage took its usual time; the longest is {labels[longest]}, {time_text(turn.stages_ps[longest])}"

@@ -84,6 +84,7 @@ class View(Screen[None]):
     is the one that is seen.
     """
 
+    AUTO_FOCUS: ClassVar[str | None] = "LiveTable"
     #: Name in the crumbs, what the screen is for.
     TITLE_WORD: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""

@@ -1,0 +1,92 @@
+"""The dashboard on a list of messages, driven by keys, and what is on its screen as text."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from support.feeds import playground
+from textual.pilot import Pilot
+
+from subsecond.tui.app import SubsecondApp
+from subsecond.tui.source import Item, ListSource
+
+GOLDEN = Path(__file__).with_name("goldens")
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+Body = Callable[[SubsecondApp, Pilot[None]], Awaitable[None]]
+
+
+class WallClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def text_of(app: SubsecondApp) -> str:
+    """What is on the screen, without colours."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines) + "\n"
+
+
+async def settle(app: SubsecondApp, pilot: Pilot[None]) -> None:
+    """Wait until nothing is left to do, and draw."""
+    await pilot.pause()
+    app.draw()
+    app.redraw()
+    await pilot.pause()
+
+
+async def press(app: SubsecondApp, pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one by one, and draw after each."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(app, pilot)
+
+
+def run(
+    body: Body,
+    messages: Iterable[Item] | None = None,
+    size: tuple[int, int] = (120, 40),
+    **options: object,
+) -> ListSource:
+    """Show the dashboard on messages (the recorded minute), and do something with it; gives the source."""
+    source = ListSource(playground() if messages is None else messages)
+
+    async def main() -> None:
+        app = SubsecondApp(source, fps=None, monotonic=WallClock(), **options)
+        async with app.run_test(size=size) as pilot:
+            await app.is_over.wait()
+            await settle(app, pilot)
+            await body(app, pilot)
+
+    asyncio.run(main())
+    return source
+
+
+def check_golden(name: str, text: str) -> None:
+    """Compare with the file; SUBSECOND_UPDATE_GOLDENS=1 writes it instead."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("SUBSECOND_UPDATE_GOLDENS") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def keys_of(app: SubsecondApp) -> Sequence[str]:
+    """Descriptions of the keys that the footer shows."""
+    return [a.binding.description for a in app.screen.active_bindings.values() if a.binding.show]
+
+
+@pytest.fixture
+def kit() -> SimpleNamespace:
+    """All of the above, for test modules that cannot import this file."""
+    return SimpleNamespace(**{name: value for name, value in globals().items() if not name.startswith("_")})
