@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,17 @@ from .places import companions
 from .schema import APPLICATION_ID, FORMAT
 
 __all__ = ["check", "connect", "reading", "remove_copy"]
+
+_TROUBLE = (
+    sqlite3.Error,
+    zlib.error,
+    msgspec.MsgspecError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+)
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, Path | None]:
@@ -91,7 +103,7 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, OSError, msgspec.MsgspecError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except _TROUBLE as error:
         raise _damaged(path, error) from None
 
 

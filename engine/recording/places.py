@@ -123,7 +123,7 @@ def _writer_of(path: Path) -> int | None:
             connection.close()
     except sqlite3.Error:  # damaged: nobody writes it any more
         return None
-    if row is None or not isinstance(row[0], int):
+    if row is None or not isinstance(row[0], int) or os.name != "posix":  # elsewhere the question would end it
         return None
     try:
         os.kill(row[0], 0)

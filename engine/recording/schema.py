@@ -69,7 +69,7 @@ CREATE TABLE gauges (       -- a lane at a moment, ten times a second
   at_ps INTEGER, lane INTEGER,
   open_turns INTEGER, flows INTEGER,
   servers TEXT,             -- JSON; see the view server_gauges
-  oldest TEXT,              -- JSON, the turns open longest; see the view open_turns
+  oldest BLOB,              -- the turns open longest: JSON, compressed by zlib, since it is the bulk of a recording
   faults TEXT               -- JSON, faults in effect, in words
 );
 CREATE TABLE clocks (       -- virtual time against wall time; a clock that stands still is written once
@@ -104,12 +104,6 @@ CREATE VIEW server_gauges AS
     json_extract(s.value, '$[5]') AS busy_ps, json_extract(s.value, '$[6]') AS preemptions,
     json_extract(s.value, '$[7]') AS evictions
   FROM gauges AS g, json_each(g.servers) AS s;
-CREATE VIEW open_turns AS
-  SELECT g.at_ps, g.lane, json_extract(t.value, '$[0]') AS turn, json_extract(t.value, '$[1]') AS session,
-    json_extract(t.value, '$[2]') AS turn_index, json_extract(t.value, '$[3]') AS agent,
-    json_extract(t.value, '$[4]') AS start_ps, json_extract(t.value, '$[5]') AS stage,
-    json_extract(t.value, '$[6]') AS since_ps
-  FROM gauges AS g, json_each(g.oldest) AS t;
 CREATE VIEW sessions AS
   SELECT lane, session, agent, count(*) AS turns, min(start_ps) AS first_start_ps, max(end_ps) AS last_end_ps,
     max(latency_ps) AS worst_latency_ps

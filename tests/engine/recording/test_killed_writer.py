@@ -80,6 +80,7 @@ def test_kill_9_loses_at_most_what_was_not_written_yet(tmp_path: Path, seed: int
         writer.go_on(turns)
     while not writer.written:  # until the file is there
         writer.go_on(turns)
+        assert not writer.errors
     writer.kill()
     with Recording.open(path) as recording:
         assert not recording.metadata().is_finished
@@ -107,8 +108,10 @@ def test_a_full_disk_is_told_once_and_the_rest_stays_readable(tmp_path: Path, li
     """The limit on the size of files strikes the log, or the file itself when the log is moved into it."""
     path = tmp_path / "run.subsecond"
     writer = Writer(path, limit)
-    while not writer.written:
-        writer.go_on(1)
+    writer.go_on(1)
+    while not writer.written:  # until the file is there, so that no batch is larger than the disk
+        writer.go_on(0)
+        assert not writer.errors
     while not writer.errors:
         writer.go_on(400)
     written = writer.written
@@ -128,6 +131,7 @@ def test_a_disk_that_is_full_from_the_start_is_told(tmp_path: Path) -> None:
     writer = Writer(path, 4096)
     while not writer.errors:
         writer.go_on(1)
+        assert writer.written == 0
     writer.finish()
     (error,) = writer.errors
     assert error.startswith(f"not recorded: {path}: ")

@@ -233,8 +233,6 @@ def test_views_speak_in_names_and_milliseconds(path: Path) -> None:
         "SELECT server, up, batch, busy_ps FROM server_gauges WHERE at_ps = ? AND lane = 1", (S,)
     ).fetchall()
     assert gauge == [(0, 1, 3, S // 2), (1, 1, 3, S // 2)]
-    opened = connection.execute("SELECT turn, session, stage FROM open_turns WHERE at_ps = ? AND lane = 0", (S,))
-    assert opened.fetchall() == [(9, 4, 1)]
     sessions = connection.execute("SELECT lane, session, turns, first_start_ps FROM sessions WHERE session = 4")
     assert sessions.fetchall() == [(0, 4, 100, 40 * MS), (1, 4, 100, 40 * MS)]
     assert connection.execute("SELECT turns_column FROM stages WHERE name = 'tools'").fetchone() == ("stage_tools_ps",)
