@@ -25,7 +25,7 @@ QUERIES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default scenario, shorter."""
     tables, path = load_tables("playground")
-    apply_settings(tables, ["duration_s=60", "coding.sessions=5", "voice.sessions=5"])
+    apply_settings(tables, ["duration_s=60", "coding.sessions=30", "voice.sessions=30"])
     file = tmp_path_factory.mktemp("recordings") / "race.subsecond"
     write_run(file, run_plan(plan_run(parse_scenario(tables, path))))
     return file
@@ -72,7 +72,7 @@ def test_every_key_of_the_run_is_described(recorded: Path) -> None:
 
 def test_the_percentile_is_the_one_that_the_results_have(recorded: Path) -> None:
     tables, path = load_tables("playground")
-    apply_settings(tables, ["duration_s=60", "coding.sessions=5", "voice.sessions=5"])
+    apply_settings(tables, ["duration_s=60", "coding.sessions=30", "voice.sessions=30"])
     run = run_plan(plan_run(parse_scenario(tables, path)))
     (query,) = [query for query in QUERIES if "p95_ms" in query]
     connection = sqlite3.connect(recorded)
