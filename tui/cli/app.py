@@ -184,6 +184,25 @@ def tui(
     tui_command(attach=attach)
 
 
+@app.command(short_help="Show a recording on the dashboard, or as a picture.")
+def replay(
+    recording: Annotated[Path, typer.Argument(help="The file; `subsecond recordings` lists those of live runs.")],
+    at: Annotated[
+        str | None, typer.Option(help="Instant to begin at, such as 90s or 1:30; by default the end.")
+    ] = None,
+    paused: Annotated[bool, typer.Option("--paused", help="Stand still there.")] = False,
+    screenshot: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Draw into this .svg or .txt file instead; needs no terminal.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Size of the picture.")] = "120x40",
+    view: Annotated[str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel.")] = "race",
+) -> None:
+    """Show a recording, at any pace and from any instant."""
+    from subsecond.tui.cli.replay import replay_command
+
+    replay_command(recording=recording, at=at, size=size, view=view, screenshot=screenshot, paused=paused)
+
+
 @app.command()
 def scenarios() -> None:
     """List the scenarios that ship."""
