@@ -118,7 +118,8 @@ def _binned(values: NDArray[np.int64], limit: float, bins: int) -> NDArray[np.in
     """Counts; the last bin holds what is at or beyond the limit."""
     if bins <= 0:
         return np.zeros(1, np.int64)
-    places = np.clip(values * ((bins - 1) / limit), 0, bins - 1).astype(np.int64)
+    per_bin = limit / (bins - 1) if bins > 1 else math.inf
+    places = np.clip(values / per_bin, 0, bins - 1).astype(np.int64)
     return np.bincount(places, minlength=bins)
 
 

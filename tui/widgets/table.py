@@ -356,7 +356,9 @@ class LiveTable(ScrollView, can_focus=True):
     # Keys and mouse.
 
     def _show_cursor(self) -> None:
-        """Scroll as little as shows the cursor's line."""
+        """Scroll as little as shows the cursor's line; before there is a size, the first one does it."""
+        if not self.is_mounted or not self._area:
+            return
         top, page = round(self.scroll_y), self._page
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)

@@ -71,7 +71,7 @@ def share_text(share: float | None) -> str:
         return NOTHING
     if 0.99 < share < 1:
         return f"{min(share, 0.9994):.1%}".replace("%", " %") if share < 0.9995 else ">99.9 %"
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:
         return "<1 %"
     return f"{share * 100:.0f} %"
 
@@ -122,13 +122,13 @@ def clean(text: str) -> str:
 
 
 def _clean_letter(letter: str) -> str:
-    if letter in "\t\n\r\v\f":
-        return " "
     point = ord(letter)
     # Emoji are joined, coloured and made into flags by their neighbours; terminals disagree on the widths that result.
     if 0x1F1E6 <= point <= 0x1F1FF or 0x1F3FB <= point <= 0x1F3FF:
         return "?"
     category = unicodedata.category(letter)
+    if category[0] == "Z" or letter in "\t\n\r\v\f":
+        return " "
     if category[0] == "C":
         return "" if category == "Cf" else "?"
     if category[0] == "M" or cell_len(letter) not in (1, 2):

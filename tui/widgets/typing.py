@@ -306,7 +306,7 @@ class _Axis:
 
     def cell(self, ps: int) -> int:
         share = (ps + self.before_ps) / (self.before_ps + self.end_ps)
-        return self.start + min(self.columns - 1, max(0, int(share * self.columns)))
+        return self.start + min(self.columns, max(0, int(share * self.columns)))
 
     def bar(self, line: Line, low_ps: int, high_ps: int, glyph: str, ink: str) -> None:
         """Fill the cells of a time that is not empty; at least one."""
