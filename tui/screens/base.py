@@ -15,6 +15,7 @@ from textual.widgets import Footer
 
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.verdict import clock_words
+from subsecond.tui.widgets.text import fit
 
 if TYPE_CHECKING:
     from subsecond.tui.app import SubsecondApp
@@ -35,21 +36,22 @@ class HeaderLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: tuple[str, str, str] = ("", "", "")
+        self._shown: tuple[str, str, str, str] = ("", "", "", "")
 
-    def show(self, crumbs: str, alert: str, state: str) -> None:
-        """Set the three parts; nothing is drawn if they are as before."""
-        if (crumbs, alert, state) != self._shown:
-            self._shown = crumbs, alert, state
+    def show(self, crumbs: str, title: str, alert: str, state: str) -> None:
+        """Set the parts; the title is left out where there is no room. Nothing is drawn if all are as before."""
+        if (crumbs, title, alert, state) != self._shown:
+            self._shown = crumbs, title, alert, state
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        crumbs, alert, state = self._shown
+        crumbs, title, alert, state = self._shown
         width, style = self.size.width, self.rich_style
         right = f" {state} "
-        middle = f" {alert} " if alert else ""
+        middle = fit(f" {alert} ", min(len(alert) + 2, width - 24)) if alert else ""
         room = max(0, width - len(right) - len(middle))
-        left = f" {crumbs}"[:room].ljust(room)
+        crumbs = f" {crumbs}"
+        left = fit(f"{crumbs}   {title}" if len(crumbs) + 3 + len(title) < room else crumbs, room)
         return Strip(
             [
                 Segment(left, style + Style(bold=True)),
@@ -63,9 +65,10 @@ class TooSmall(Widget):
     """Stands in for everything else while the terminal is too small."""
 
     DEFAULT_CSS = """
-    TooSmall { display: none; width: 100%; height: 100%; content-align: center middle; text-align: center; }
-    View.-too-small > * { display: none; }
-    View.-too-small > TooSmall { display: block; }
+    TooSmall {
+        display: none; layer: above; width: 100%; height: 100%;
+        background: $background; content-align: center middle; text-align: center;
+    }
     """
 
     def render(self) -> str:
@@ -84,6 +87,11 @@ class View(Screen[None]):
     is the one that is seen.
     """
 
+    DEFAULT_CSS = """
+    View { layers: default above; }
+    View.-too-small { overflow: hidden; }
+    View.-too-small > TooSmall { display: block; }
+    """
     AUTO_FOCUS: ClassVar[str | None] = "LiveTable"
     #: Name in the crumbs, what the screen is for.
     TITLE_WORD: ClassVar[str] = ""
@@ -123,9 +131,9 @@ class View(Screen[None]):
         """Say where one is, how late it is, and what stands still."""
         app = self.dashboard
         stack = [screen.crumb() for screen in app.screen_stack if isinstance(screen, View)]
-        title = "" if snapshot is None else f"   {snapshot.hello.scenario}"
+        title = "" if snapshot is None else snapshot.hello.scenario
         state = "waiting for the service" if snapshot is None else _state_words(snapshot)
-        self.query_one(HeaderLine).show("subsecond > " + " > ".join(stack) + title, app.alert, state)
+        self.query_one(HeaderLine).show(" > ".join(["subsecond", *stack]), title, app.alert, state)
 
     def on_mount(self) -> None:
         self._fit()

@@ -49,7 +49,7 @@ class Dialog(ModalScreen[None]):
         border: round $primary; background: $surface; padding: 0 1;
     }
     Dialog Input { border: none; height: 1; background: $panel; }
-    Dialog OptionList { height: auto; max-height: 16; border: none; }
+    Dialog OptionList { height: auto; max-height: 16; border: none; padding: 0; &:focus { border: none; } }
     Dialog VerticalScroll { height: auto; max-height: 100%; }
     """
 

@@ -32,6 +32,8 @@ REPLY = (
 _SPOKEN = ("endpointing", "speech_to_text", "text_to_speech")
 #: Words spoken per second, tokens per word: how long a reply is heard.
 _TOKENS_PER_S = 3.3
+#: Turns among which the one with the longest reply is shown: short replies are over before one sees them.
+_CHOICE = 8
 #: Seconds of silence between two showings, the longest showing, how much of a spoken reply is heard.
 _REST_S, _LONGEST_S, _HEARD_S = 2.0, 60.0, 4.0
 
@@ -46,7 +48,9 @@ class FeelView(View):
         "turn, k the other kind of agents. The words are made up, their timing is the turn's."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "next_turn", "Another turn", tooltip="Show the latest turn that every pipeline has answered"),
+        Binding(
+            "n", "next_turn", "Another turn", tooltip="Show one of the latest turns that every pipeline has answered"
+        ),
     ]
     DEFAULT_CSS = """
     FeelView {
@@ -116,7 +120,7 @@ class FeelView(View):
             return
         turn = latest_answered(snapshot, self._agent)
         if turn == self._turn:
-            self.notify("No later turn has been answered by every pipeline.", markup=False)
+            self.notify("Of the latest turns, this one still has the longest reply.", markup=False)
         self._begin(turn)
         self.dashboard.redraw()
 
@@ -132,7 +136,7 @@ def is_voice(snapshot: Snapshot, agent: int) -> bool:
 
 
 def latest_answered(snapshot: Snapshot, agent: int) -> int | None:
-    """The turn of an agent kind, answered on every lane with a token, that was the last to be so."""
+    """Of the latest turns of an agent kind that every lane has answered, the one with the longest reply."""
     common: set[int] | None = None
     for lane in snapshot.lanes:
         log = lane.log
@@ -144,8 +148,9 @@ def latest_answered(snapshot: Snapshot, agent: int) -> int | None:
     if not common:
         return None
     log = snapshot.lanes[0].log
-    order: list[int] = log.of(Field.TURN)[np.argsort(log.end_ps, kind="stable")].tolist()
-    return next(turn for turn in reversed(order) if turn in common)
+    latest = [row for row in np.argsort(-log.end_ps, kind="stable").tolist() if int(log.of(Field.TURN)[row]) in common]
+    longest = max(latest[:_CHOICE], key=lambda row: int(log.of(Field.OUTPUT_TOKENS)[row]))
+    return int(log.of(Field.TURN)[longest])
 
 
 def _answered(snapshot: Snapshot, turn: int | None) -> list[TurnEnd]:

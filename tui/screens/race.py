@@ -48,6 +48,7 @@ class RaceView(View):
     }
     RaceView.-short #bottom { height: 7; }
     RaceView.-short #stages { max-height: 4; }
+    RaceView.-short.-many #stages { display: none; }
     RaceView.-wide #bottom { height: 18; }
     RaceView.-wide #other-chart { display: block; }
     """
@@ -74,6 +75,7 @@ class RaceView(View):
     def paint(self, snapshot: Snapshot) -> None:
         agent = self.dashboard.agent
         is_short = self.has_class("-short")
+        self.set_class(len(snapshot.lanes) > 2, "-many")
         self.query_one("#verdict", Panel).show(lambda w, h: race_rows.verdict_rows(snapshot, w, h))
         score = self.query_one("#score", Panel)
         wanted = 1 + race_rows.score_height(snapshot, self.size.width, is_short=is_short)

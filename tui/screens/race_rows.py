@@ -34,26 +34,39 @@ def _lanes_abreast(snapshot: Snapshot, width: int) -> int:
 
 def score_height(snapshot: Snapshot, width: int, *, is_short: bool) -> int:
     """Rows that `score_rows` needs."""
-    abreast = _lanes_abreast(snapshot, width)
-    blocks = -(-len(snapshot.lanes) // abreast)
-    return blocks * (1 + len(snapshot.hello.agents) * (1 if is_short else 3))
+    if _lanes_abreast(snapshot, width) < len(snapshot.lanes):
+        return 1 + len(snapshot.lanes)
+    return 1 + len(snapshot.hello.agents) * (1 if is_short else 3)
 
 
 def score_rows(snapshot: Snapshot, width: int, *, is_short: bool) -> list[Row]:
     """How the lanes keep their budgets, side by side; `is_short`: a line per agent kind, over the window alone."""
     abreast = _lanes_abreast(snapshot, width)
+    if abreast < len(snapshot.lanes):
+        return _one_line_each(snapshot, width)
     each = (width - 2 * (abreast - 1)) // abreast
+    blocks = [_lane_block(snapshot, place, lane, each, is_short=is_short) for place, lane in enumerate(snapshot.lanes)]
     rows: list[Row] = []
-    for begin in range(0, len(snapshot.lanes), abreast):
-        blocks = [
-            _lane_block(snapshot, place, lane, each, is_short=is_short)
-            for place, lane in list(enumerate(snapshot.lanes))[begin : begin + abreast]
-        ]
-        for lines in zip(*blocks, strict=True):
-            joined = list(lines[0])
-            for line in lines[1:]:
-                joined += [("  ", "plain"), *line]
-            rows.append(tuple(joined))
+    for lines in zip(*blocks, strict=True):
+        joined = list(lines[0])
+        for line in lines[1:]:
+            joined += [("  ", "plain"), *line]
+        rows.append(tuple(joined))
+    return rows
+
+
+def _one_line_each(snapshot: Snapshot, width: int) -> list[Row]:
+    """A line per lane, for more lanes than fit side by side: what the window says of each agent kind."""
+    kinds = snapshot.hello.agents
+    room = max(20, (width - 14) // max(1, len(kinds)) - 1)
+    inner = [-8, -8, room - 18]
+    rows = [columns_row([("", "plain"), *((kind, "strong") for kind in kinds)], [14, *(room for _ in kinds)])]
+    for place, lane in enumerate(snapshot.lanes):
+        line = list(columns_row([(f"{lane_mark(place)} {lane.info.name}", f"line{place % 4}")], [14]))
+        for agent in range(len(kinds)):
+            cells = _score(snapshot, "", "", lane.now[agent], has_all=False)[2:]
+            line += [(" ", "plain"), *columns_row(cells, inner[: len(cells)])]
+        rows.append(tuple(line))
     return rows
 
 
