@@ -45,9 +45,8 @@ class ReplaySource:
         self._recording = Recording.open(path)
         self._path = path
         at = self.duration_ps if at_ps is None else min(max(at_ps, 0), self.duration_ps)
-        self._clock = PacedClock(1.0, monotonic, start_ps=at)
-        if paused or at_ps is None:
-            self._clock.pause()
+        self._monotonic = monotonic
+        self._clock = PacedClock(1.0, monotonic, start_ps=at, paused=paused or at_ps is None)
         self._wake = asyncio.Event()
         self._is_moved = False
         self._notices: list[Notice] = []
@@ -68,10 +67,8 @@ class ReplaySource:
 
     def seek(self, at_ps: int) -> None:
         """Show another instant; a paused replay stays paused."""
-        was_paused, speed = self._clock.is_paused, self._clock.speed
-        self._clock = PacedClock(speed, start_ps=min(max(at_ps, 0), self.duration_ps))
-        if was_paused:
-            self._clock.pause()
+        old, at = self._clock, min(max(at_ps, 0), self.duration_ps)
+        self._clock = PacedClock(old.speed, self._monotonic, start_ps=at, paused=old.is_paused)
         self._is_moved = True
         self._wake.set()
 
@@ -83,6 +80,7 @@ class ReplaySource:
             reached = -1
             yield hello
             while not self._is_moved:
+                self._wake.clear()  # before looking: what changes from here on wakes
                 now = self.at_ps
                 if now > reached:
                     for message in self._recording.messages(reached, now):
@@ -96,7 +94,6 @@ class ReplaySource:
                 await self._wait(None if self._clock.is_paused or is_over else PERIOD_S)
 
     async def _wait(self, seconds: float | None) -> None:
-        self._wake.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

@@ -18,15 +18,21 @@ class PacedClock:
     Args:
         monotonic: seconds that never go back.
         start_ps: virtual time at the beginning.
+        paused: whether it stands still there.
     """
 
     def __init__(
-        self, speed: float = 1.0, monotonic: Callable[[], float] = time.monotonic, *, start_ps: int = 0
+        self,
+        speed: float = 1.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        start_ps: int = 0,
+        paused: bool = False,
     ) -> None:
         self._monotonic = monotonic
         self._wall_s = monotonic()
         self._ps = start_ps
-        self._paused = False
+        self._paused = paused
         self._speed = 1.0
         self.set_speed(speed)
 
