@@ -63,6 +63,10 @@ INK_CSS = """
 """
 
 
+#: Inks that change how a space looks.
+_SEEN_IN_SPACES = ("", "cursor", "header")
+
+
 class Line:
     """A line under construction: cells with an ink each, written left to right or over one another."""
 
@@ -128,16 +132,19 @@ class Line:
             self._cells[x] = self._cells[x - 1] = " "
 
     def row(self) -> Row:
-        """What was written, in runs."""
+        """What was written, in runs; cells that nothing was written in join the run beside them."""
         cells, inks = self._cells, self._inks
         runs: list[tuple[str, str]] = []
-        start = 0
-        for x in range(1, self.width):
-            if inks[x] != inks[start]:
-                runs.append(("".join(cells[start:x]), inks[start]))
+        start, current = 0, ""
+        for x, ink in enumerate(inks):
+            if ink == current or (ink == "plain" and cells[x] == " " and current not in _SEEN_IN_SPACES):
+                continue
+            if current:
+                runs.append(("".join(cells[start:x]), current))
                 start = x
+            current = ink
         if self.width:
-            runs.append(("".join(cells[start:]), inks[start]))
+            runs.append(("".join(cells[start:]), current))
         return tuple(runs)
 
 

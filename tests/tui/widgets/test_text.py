@@ -163,4 +163,11 @@ def test_runs_of_equal_ink_are_one():
     line = Line(6)
     line.put(0, "ab", "good")
     line.put(2, "cd", "good")
-    assert line.row() == (("abcd", "good"), ("  ", "plain"))
+    assert line.row() == (("abcd  ", "good"),)
+
+
+def test_spaces_do_not_take_an_ink_that_shows_in_them():
+    line = Line(6)
+    line.put(0, "ab", "cursor")
+    line.put(4, "c", "good")
+    assert line.row() == (("ab", "cursor"), ("  ", "plain"), ("c ", "good"))
