@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from subsecond.engine.errors import InputError
@@ -16,6 +17,12 @@ def screen_text(app: SubsecondApp) -> str:
     """What the screen shows, line by line, without colours."""
     lines = app.screen._compositor.render_strips()  # what Textual itself exports from
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines) + "\n"
+
+
+def _svg(app: SubsecondApp) -> str:
+    """The screen as SVG that loads nothing from anywhere: the reader's own monospace font will do."""
+    svg = re.sub(r"\s*@font-face \{.*?\}", "", app.export_screenshot(title="subsecond"), flags=re.DOTALL)
+    return svg.replace("Fira Code", "monospace")
 
 
 async def save_picture(recording: Path, at_ps: int | None, size: tuple[int, int], view: str, out: Path) -> None:
@@ -36,7 +43,7 @@ async def save_picture(recording: Path, at_ps: int | None, size: tuple[int, int]
             await app.run_action(f"view('{view}')")
         app.draw()
         await pilot.pause()
-        text = app.export_screenshot(title="subsecond") if out.suffix == ".svg" else screen_text(app)
+        text = _svg(app) if out.suffix == ".svg" else screen_text(app)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
