@@ -10,8 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from support.feeds import live
 
@@ -19,6 +18,7 @@ from subsecond.engine.feed import Hello
 from subsecond.engine.recording.writer import Recorder
 from subsecond.tui.picture import save_picture
 
+HERE = Path(__file__).parent
 SECONDS = 120
 PICTURES = {"race": (120, 40), "turn": (120, 40), "pipelines": (120, 36)}
 
