@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar, Final
@@ -107,22 +106,15 @@ class SubsecondApp(App[None]):
         self._model: Model | None = None
         self._has_news = False
         self._timer: Timer | None = None
-        self._watching: asyncio.Task[None] | None = None
         #: Set when the source has nothing more to say.
         self.is_over = asyncio.Event()
 
     # -- watching
 
     def on_mount(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+        self.run_worker(self._watch(), group="watch")
         if self._fps is not None:
             self._pace(self._fps)
-
-    async def on_unmount(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
 
     def _pace(self, fps: float) -> None:
         if self._timer is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -63,6 +64,8 @@ class Model:
                 self._lane(lane).add_gauges(message)
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Clock():
+                if not 0 <= message.at_ps < _LIMIT or not message.speed > 0:
+                    raise ValueError(f"a clock at {message.at_ps} ps that runs at {message.speed}")
                 self._clock = message
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Load():
@@ -71,6 +74,8 @@ class Model:
                 self._load = message
             case FaultNote(lane=lane):
                 self._lane(lane)
+                if not all(0 <= at < _LIMIT for at in (message.at_ps, message.until_ps or 0)):
+                    raise ValueError(f"a fault at {message.at_ps} ps")
                 self._faults.append(message)
             case Notice():
                 self._notices.append(message)
@@ -92,8 +97,8 @@ class Model:
             raise ValueError(f"an ended turn in state {turn.state}")
         if not 0 <= turn.session < MAX_SESSIONS or not 0 <= turn.start_ps < _LIMIT:
             raise ValueError(f"turn {turn.turn} of session {turn.session} begins at {turn.start_ps} ps")
-        if not all(-_LIMIT < value < _LIMIT for value in (turn.turn, turn.latency_ps, *turn.stages_ps)):
-            raise ValueError(f"turn {turn.turn} takes longer than any run")
+        if not all(-_LIMIT < value < _LIMIT for value in _numbers(turn)):
+            raise ValueError(f"turn {turn.turn} has a number that no run has")
         if turn.state == TurnState.ANSWERED and turn.latency_ps < 0:
             raise ValueError(f"turn {turn.turn} ends before it begins")
         lane.add_turn(turn)
@@ -119,6 +124,19 @@ class Model:
             faults=tuple(self._faults),
             notices=tuple(self._notices),
         )
+
+
+def _numbers(turn: TurnEnd) -> Iterator[int]:
+    yield from (turn.turn, turn.index, turn.latency_ps, turn.ttft_ps, turn.tpot_ps, turn.requests, turn.prompt_tokens)
+    yield from (turn.hit_tokens, turn.output_tokens, turn.attempts)
+    yield from turn.stages_ps
+    yield from turn.met
+
+
+def _gauge_numbers(gauges: Gauges) -> Iterator[int]:
+    yield gauges.at_ps
+    for server in gauges.servers:
+        yield from (server.queued, server.batch, server.used_tokens, server.retained_tokens, server.busy_ps)
 
 
 class _LaneModel:
@@ -153,6 +171,8 @@ class _LaneModel:
             raise ValueError("an open turn in a stage that the run does not have")
         if any(not 0 <= t.agent < len(self._budgets) for t in gauges.oldest):
             raise ValueError("an open turn of an agent kind that the run does not have")
+        if not all(-_LIMIT < value < _LIMIT for value in _gauge_numbers(gauges)):
+            raise ValueError("gauges with a number that no run has")
         self._gauges = gauges
         if self._seconds and self._seconds[-1].at_ps // PS_PER_S == gauges.at_ps // PS_PER_S:
             self._seconds[-1] = gauges

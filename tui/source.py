@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.uri import parse_uri
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import VERSION, Command, Hello, Message, decode_message, encode
@@ -65,8 +66,10 @@ class LiveSource:
     """
 
     def __init__(self, url: str, *, retry_s: float = RETRY_S) -> None:
-        if not url.startswith(("ws://", "wss://")):
-            raise InputError("--attach", "", url, "an address such as ws://127.0.0.1:8765/v1/observe")
+        try:
+            parse_uri(url)
+        except (InvalidURI, ValueError):
+            raise InputError("--attach", "", url, "an address such as ws://127.0.0.1:8765/v1/observe") from None
         self._url = url
         self._retry_s = retry_s
         self._socket: ClientConnection | None = None
@@ -86,14 +89,14 @@ class LiveSource:
                     async for data in socket:
                         yield _read(data)
                     yield Gone("the service has ended")
-            except InvalidURI:
-                yield Gone(f"{self._url} is no address of a service")
             except InvalidHandshake as error:
                 yield Gone(f"no service at {self._url}: {error}")
             except ConnectionClosed as error:
                 yield Gone(f"the connection broke: {error.rcvd.reason if error.rcvd else 'no farewell'}")
             except (OSError, TimeoutError) as error:
                 yield Gone(f"nobody answers at {self._url} ({_reason(error)})")
+            except (InvalidURI, UnicodeError) as error:  # a redirection, or a name that no resolver takes
+                yield Gone(f"{self._url} leads to no service: {error}")
             finally:
                 self._socket = None
             await asyncio.sleep(self._retry_s)

@@ -12,7 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.feeds import playground
 
-from subsecond.engine.feed import BudgetInfo, Clock, Gauges, Hello, LaneInfo, Message, Notice, ServerInfo, TurnEnd
+from subsecond.engine.feed import (
+    BudgetInfo,
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    LaneInfo,
+    Load,
+    Message,
+    Notice,
+    ServerGauge,
+    ServerInfo,
+    TurnEnd,
+)
 from subsecond.engine.turns import TurnState
 from subsecond.tui.model import Model
 from subsecond.tui.snapshot import Snapshot
@@ -265,6 +278,8 @@ def test_the_window_reaches_back_no_further_than_the_run() -> None:
         {"latency_ps": 1 << 70},
         {"latency_ps": -1},
         {"start_ps": -5},
+        {"prompt_tokens": 1 << 64},
+        {"met": (1 << 64, 0, 0)},
     ],
 )
 def test_turns_that_no_run_has_are_refused_and_harm_nothing(change: dict[str, object]) -> None:
@@ -279,6 +294,23 @@ def test_turns_that_no_run_has_are_refused_and_harm_nothing(change: dict[str, ob
 def test_gauges_of_other_servers_are_refused() -> None:
     with pytest.raises(ValueError, match="servers"):
         Model(HELLO).add(Gauges(0, 0, 0, (), (), 0, ()))
+
+
+def test_clocks_and_gauges_with_impossible_numbers_are_refused() -> None:
+    server = ServerGauge(True, 0, 0, 0, 0, 1 << 64, 0, 0)
+    model = Model(HELLO)
+    for message in (
+        Gauges(0, 0, 0, (), (server,), 0, ()),
+        Gauges(1 << 64, 0, 0, (), (), 0, ()),
+        Clock(1 << 64, 0.0, 1.0, False, 0.0, 0.0),
+        Clock(0, 0.0, 0.0, False, 0.0, 0.0),
+        FaultNote(-1, 0, "slow", 0, None, None),
+        Load(0, (1,), (1,)),
+        HELLO,
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            model.add(message)
+    assert model.snapshot().at_ps == 0
 
 
 def test_only_the_latest_notices_are_kept() -> None:
