@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from textual.app import App, ComposeResult
-from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -229,7 +228,7 @@ class OneWidget(App[None]):
 
 def strips_of(widget: Widget):
     """Lines as the compositor gets them: through the widget's line cache."""
-    return widget.render_lines(Region(0, 0, widget.size.width, widget.size.height))
+    return widget.render_lines(widget.outer_size.region)
 
 
 def text_of(widget: Widget) -> str:
