@@ -14,6 +14,7 @@ from subsecond.engine.turns import TurnState
 
 __all__ = [
     "MARKS",
+    "NOTHING",
     "StageLook",
     "StateLook",
     "clean",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 PS_PER_MS = 10**9
+#: Stands for a value that there is not.
 NOTHING = "-"
 
 #: One letter per pipeline: in legends, on lines, in front of names.
