@@ -1,0 +1,140 @@
+"""The dashboard's own service: it starts, comes back, says what is wrong, and is never left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support.processes import is_alive, until
+
+from subsecond.engine.errors import InputError, SubsecondError
+from subsecond.tui.owned import OwnedService
+
+ARGUMENTS = ["playground", "--set", "coding.sessions=2", "--set", "voice.sessions=2"]
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnedService]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with OwnedService(ARGUMENTS) as owned:
+        yield owned
+
+
+def health(url: str) -> str:
+    with urllib.request.urlopen(
+        url.replace("ws://", "http://").replace("/v1/observe", "/health"), timeout=WAIT_S
+    ) as answer:
+        return str(answer.read())
+
+
+def pid_of(service: OwnedService) -> int:
+    process = service._process
+    assert process is not None
+    return process.pid
+
+
+def test_it_starts_and_says_where(service: OwnedService) -> None:
+    assert not service.is_running
+    url = service.start()
+    assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/v1/observe", url)
+    assert service.url == url
+    assert service.is_running
+    assert "ok" in health(url)
+
+
+def test_it_comes_back_at_the_same_address(service: OwnedService) -> None:
+    url = service.start()
+    first = pid_of(service)
+    assert service.start() == url
+    assert pid_of(service) != first
+    assert not is_alive(first)
+    assert "ok" in health(url)
+
+
+def test_stopping_leaves_no_process_and_no_recording(service: OwnedService, tmp_path: Path) -> None:
+    service.start()
+    process = pid_of(service)
+    service.stop()
+    assert not is_alive(process)
+    assert not service.is_running
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    service.stop()
+
+
+def test_a_block_that_fails_leaves_no_process() -> None:
+    service = OwnedService(ARGUMENTS)
+    with suppress(RuntimeError), service:
+        service.start()
+        process = pid_of(service)
+        raise RuntimeError("the dashboard has failed")
+    assert not is_alive(process)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere"),
+        (["playground", "--speed", "0"], "--speed: got '0.0', expected a number from 0.1 to 100"),
+        (["playground", "--set", "voice.sessions=many"], "many"),
+    ],
+)
+def test_refused_input_is_explained_in_the_words_of_the_service(arguments: list[str], words: str) -> None:
+    with OwnedService(arguments) as service:
+        with pytest.raises(InputError) as caught:
+            service.start()
+        assert words in str(caught.value)
+        assert "subsecond:" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not service.is_running
+
+
+def test_a_service_that_breaks_at_its_start_is_no_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # the interpreter finds no library and gives up
+    with OwnedService(ARGUMENTS) as service:
+        with pytest.raises(SubsecondError, match="did not start") as caught:
+            service.start()
+        assert not isinstance(caught.value, InputError)
+
+
+def test_a_killed_service_is_noticed_and_comes_back(service: OwnedService) -> None:
+    url = service.start()
+    process = pid_of(service)
+    os.kill(process, signal.SIGKILL)
+    until(lambda: not service.is_running, "the end of the service is noticed")
+    assert service.start() == url
+    assert service.is_running
+    assert "ok" in health(url)
+
+
+OWNER = """
+import sys, time
+from subsecond.tui.owned import OwnedService
+
+service = OwnedService(sys.argv[1:])
+service.start()
+print(service._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_the_service_of_a_killed_owner_ends(end: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OWNER, *ARGUMENTS]
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as owner:
+        assert owner.stdout is not None
+        process = int(owner.stdout.readline())
+        assert is_alive(process)
+        owner.send_signal(end)
+        assert owner.wait(WAIT_S) == -end
+        until(lambda: not is_alive(process), "the service ends")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
