@@ -18,6 +18,7 @@ from subsecond.tui.model import Model
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import HelpDialog, LoadDialog
 from subsecond.tui.screens.feel import FeelView
+from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.pipelines import PipelinesView
 from subsecond.tui.screens.race import RaceView
 from subsecond.tui.screens.sessions import SessionsView
@@ -300,14 +301,10 @@ class SubsecondApp(App[None]):
     def action_help(self) -> None:
         view, focused = self.view, self.screen.focused
         texts = [] if view is None else [view.ABOUT]
-        about = getattr(focused, "help_text", "") or ((type(focused).__doc__ or "") if focused is not None else "")
+        about = words_for(focused)
         if about and about not in texts:
-            texts.append(" ".join(about.split()))
-        keys = [
-            (self.get_key_display(active.binding), active.binding.tooltip or active.binding.description)
-            for active in self.screen.active_bindings.values()
-            if active.binding.description and active.enabled
-        ]
+            texts.append(about)
+        keys = [(key, words) for key, _, words, _ in self._commands()]
         self.push_screen(HelpDialog(texts, keys))
 
     def open_turn(self, turn: int) -> None:
@@ -331,16 +328,20 @@ class SubsecondApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command with its key, then Textual's own."""
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and active.enabled:
-                key = self.get_key_display(binding)
-                yield SystemCommand(
-                    f"{binding.description}  [{key}]",
-                    binding.tooltip or "",
-                    self._runner(binding.action, active.node),
-                )
+        for key, title, words, run in self._commands():
+            yield SystemCommand(f"{title}  ({key})", words, run)
         yield from super().get_system_commands(screen)
+
+    def _commands(self) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:
+        """Key, name, what it does, and how to do it: of every command of ours that means something now."""
+        found = {}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.action not in found:
+                key = self.get_key_display(binding)
+                run = self._runner(binding.action, active.node)
+                found[binding.action] = key, binding.description, binding.tooltip or binding.description, run
+        return list(found.values())
 
     def _runner(self, action: str, node: object) -> Callable[[], Awaitable[bool]]:
         async def run() -> bool:

@@ -28,7 +28,7 @@ class TableView(View):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show rows that contain these words"),
-        Binding("escape", "back", "Back"),
+        Binding("escape", "back", "Back", tooltip="Drop the filter, or go back"),
     ]
     DEFAULT_CSS = """
     TableView {
