@@ -304,7 +304,7 @@ class SubsecondApp(App[None]):
         about = words_for(focused)
         if about and about not in texts:
             texts.append(about)
-        keys = [(key, words) for key, _, words, _ in self._commands()]
+        keys = [(key, words) for key, _, words, _ in self._commands(self.screen)]
         self.push_screen(HelpDialog(texts, keys))
 
     def open_turn(self, turn: int) -> None:
@@ -328,14 +328,14 @@ class SubsecondApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command with its key, then Textual's own."""
-        for key, title, words, run in self._commands():
+        for key, title, words, run in self._commands(screen):
             yield SystemCommand(f"{title}  ({key})", words, run)
-        yield from super().get_system_commands(screen)
+        yield from (command for command in super().get_system_commands(screen) if command.title != "Quit")
 
-    def _commands(self) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:
+    def _commands(self, screen: Screen[object]) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:
         """Key, name, what it does, and how to do it: of every command of ours that means something now."""
         found = {}
-        for active in self.screen.active_bindings.values():
+        for active in screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled and binding.action not in found:
                 key = self.get_key_display(binding)
