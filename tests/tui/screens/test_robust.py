@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from types import SimpleNamespace
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from support.feeds import live, playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import Gauges, Hello, Notice, TurnEnd
+from subsecond.engine.feed import Gauges, Hello, Notice, TurnEnd, decode_message, encode
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.source import Gone, Refused
 
@@ -242,3 +243,42 @@ def test_without_colour_what_is_late_has_a_sign(kit: SimpleNamespace, monkeypatc
         assert " s !" in text
 
     kit.run(body)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int) -> None:
+    random = Random(seed)
+    wild = (0, 1, -1, 2, 63, 1 << 31, -(1 << 31), 10**12, 10**18, -(10**18), 1 << 63, 1 << 70)
+
+    def shaken(value: object) -> object:
+        """The value with one number somewhere in it changed."""
+        if isinstance(value, bool | str) or value is None:
+            return value
+        if isinstance(value, int | float):
+            return type(value)(random.choice(wild))
+        if isinstance(value, tuple):
+            place = random.randrange(len(value)) if value else 0
+            return tuple(shaken(one) if i == place else one for i, one in enumerate(value))
+        name = random.choice(value.__struct_fields__)
+        return msgspec.structs.replace(value, **{name: shaken(getattr(value, name))})
+
+    messages = [shaken(random.choice(MESSAGES[1:])) for _ in range(1500)]
+
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        for i, message in enumerate(messages):
+            app._take(decode_message(encode(message)) if not _is_beyond(message) else message)
+            if i % 100 == 0:
+                await kit.press(app, pilot, EVERY_SCREEN[i // 100 % 5])
+        for key in (*EVERY_SCREEN, "k", "1", "3", "enter", "enter"):
+            await kit.press(app, pilot, key)
+
+    kit.run(body, [HELLO, *MESSAGES[1:200]])
+
+
+def _is_beyond(message: object) -> bool:
+    """Whether a message holds a number that JSON of this library does not carry."""
+    try:
+        encode(message)  # type: ignore[arg-type]  # a message
+    except OverflowError:
+        return True
+    return False
