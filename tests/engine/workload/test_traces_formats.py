@@ -101,19 +101,17 @@ def test_a_replayed_trace_runs_to_its_end(name: str, pipeline: Pipeline) -> None
     assert (results.status == Status.FINISHED).any()
 
 
-def shared_files() -> list[Path]:
-    return sorted(path for path in SHARED.glob("*.*") if path.suffix in (".gz", ".csv", ".jsonl"))
+if SHARED.exists():  # traces beside the repository, larger than the samples
 
-
-@pytest.mark.skipif(not SHARED.exists(), reason="the traces beside the repository are not here")
-def test_every_shared_trace_loads_or_says_that_it_holds_no_requests() -> None:
-    loaded = 0
-    for path in shared_files():
-        if path.name.startswith(NO_REQUESTS):
-            with pytest.raises(InputError, match="expected a trace in one of the formats"):
-                read_traces([path])
-        else:
-            check_sane(read_traces([path]))
-            loaded += 1
-    assert loaded >= 10
-    check_sane(read_traces([SHARED / "weka_raw_examples"]))
+    def test_every_shared_trace_loads_or_says_that_it_holds_no_requests() -> None:
+        files = sorted(path for path in SHARED.glob("*.*") if path.suffix in (".gz", ".csv", ".jsonl"))
+        loaded = 0
+        for path in files:
+            if path.name.startswith(NO_REQUESTS):
+                with pytest.raises(InputError, match="expected a trace in one of the formats"):
+                    read_traces([path])
+            else:
+                check_sane(read_traces([path]))
+                loaded += 1
+        assert loaded >= 10
+        check_sane(read_traces([SHARED / "weka_raw_examples"]))

@@ -1,0 +1,28 @@
+"""What holds for every test: none is left out unless the machine lacks what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+#: What a machine may lack. Any other reason for skipping a test fails the run.
+MAY_LACK = (
+    "numba is not installed",
+    "numba is missing",
+    "tmux is not installed",
+    "needs a device that is always full",
+    "no folder here that nobody can write to",
+    "needs SIGKILL and resource limits",
+    "not a git checkout",
+    "without setuptools",
+)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    unexpected = sorted(reason for reason in reasons if not any(words in reason for words in MAY_LACK))
+    if unexpected:
+        reporter.write_line(f"tests were skipped for no known reason: {'; '.join(unexpected)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
