@@ -138,7 +138,8 @@ def verdict(snapshot: Snapshot) -> str:
         who = _keepers(snapshot, agent)
         if who is not None:
             keepers.setdefault(who, []).append(kind)
-    parts += [f"{who} {'; '.join(texts)}" for who, texts in leads.items()]
+    for who, texts in leads.items():
+        parts.append(f"{who} {'; '.join([texts[0], *(text.replace(' p50 ', ' ') for text in texts[1:])])}")
     for who, kinds in keepers.items():
         is_all = len(kinds) == len(snapshot.hello.agents)
         parts.append(f"{who} the budgets" if is_all else f"{who} the budget of {' and '.join(kinds)}")

@@ -63,8 +63,8 @@ class RaceView(View):
             yield LineChart("p95", id="other-chart")
             yield LiveTable(
                 [
-                    Column("lane", "pipeline", 10),
-                    Column("session", "session", 10, grow=True),
+                    Column("lane", "pipeline", 9),
+                    Column("session", "session", 9, grow=True),
                     Column("worst", "worst", 9, right=True),
                     Column("late", "late", 10, right=True, since=44),
                 ],
