@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from subsecond.engine.core.results import STAGES, open_stage
 from subsecond.engine.feed import Gauges, LaneInfo, OpenTurn, ParameterInfo, ServerGauge, ServerInfo, TurnEnd
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.turns import TOOLS, turns_of
+from subsecond.engine.workload.runs import offsets, ranks
 
 from .turnmap import TurnMap
 
@@ -23,6 +25,14 @@ Int64 = NDArray[np.int64]
 
 #: Open turns that a gauge describes one by one.
 MOST_OPEN = 64
+
+
+class _Taken(NamedTuple):
+    """What requests of an open turn have taken: by place in `STAGES`, between them, and when the last was back."""
+
+    stages_ps: list[int]
+    tools_ps: int
+    end_ps: int
 
 
 class LiveLane:
@@ -159,17 +169,37 @@ class LiveLane:
         )
         is_open = np.flatnonzero(active | ~first | ((self._turns.before_ps[turn] > 0) & (start <= now_ps)))
         oldest = is_open[np.argsort(start[is_open], kind="stable")[:MOST_OPEN]]
+        taken = self._taken(turn[oldest], request[oldest] + active[oldest])
         found = []
-        for place in oldest.tolist():
-            one = int(session[place]), int(request[place]), int(turn[place]), int(start[place])
+        for place, past in zip(oldest.tolist(), taken, strict=True):
+            one = int(session[place]), int(turn[place]), int(start[place])
             if active[place]:
                 stage, since = open_stage(int(columns.stage[session[place]])), int(columns.mark_ps[session[place]])
             elif first[place]:
                 stage, since = self._before(int(turn[place]), int(start[place]), now_ps)
             else:
                 stage, since = TOOLS, -1
-            found.append(self._open_turn(*one, stage, since, now_ps, is_active=bool(active[place])))
+            found.append(self._open_turn(*one, stage, since, now_ps, past, is_active=bool(active[place])))
         return tuple(found), len(is_open)
+
+    def _taken(self, turns: Int64, ends: Int64) -> list[_Taken | None]:
+        """What each turn's requests before `ends` have taken; None: there are none. One look for all: it is dear."""
+        first = self._turns.first[turns]
+        lengths = ends - first
+        results = self.engine.results(np.repeat(first, lengths) + ranks(lengths))
+        places = offsets(lengths)
+        sums = np.zeros((len(STAGES), len(results.arrival_ps) + 1), np.int64)
+        np.cumsum(np.stack([results.stages[name] for name in STAGES]), axis=1, out=sums[:, 1:])
+        stages = (sums[:, places[1:]] - sums[:, places[:-1]]).T.tolist()
+        network = self.pipeline.core.network_ps
+        found: list[_Taken | None] = []
+        for own, begin, end in zip(stages, places[:-1].tolist(), places[1:].tolist(), strict=True):
+            if begin == end:
+                found.append(None)
+                continue
+            tools = int((results.arrival_ps[begin + 1 : end] - results.finish_ps[begin : end - 1] - network).sum())
+            found.append(_Taken(own, tools, int(results.finish_ps[end - 1]) + network))
+        return found
 
     def _before(self, turn: int, start_ps: int, now_ps: int) -> tuple[str, int]:
         """The stage, of those before the first request, that a turn is in, and since when."""
@@ -185,12 +215,12 @@ class LiveLane:
     def _open_turn(
         self,
         session: int,
-        request: int,
         turn: int,
         start_ps: int,
         stage: str,
         since_ps: int,
         now_ps: int,
+        taken: _Taken | None,
         *,
         is_active: bool,
     ) -> OpenTurn:
@@ -198,19 +228,13 @@ class LiveLane:
         spent = dict.fromkeys(self.stages, 0)
         for name, column in work.before_ps.items():
             spent[name] = int(column[turn])
-        first = int(self._turns.first[turn])
-        requests = np.arange(first, request + int(is_active))
-        if len(requests):
-            results = self.engine.results(requests)
-            for name in STAGES:
-                spent[name] = int(results.stages[name].sum())
+        if taken is not None:
+            spent.update(zip(STAGES, taken.stages_ps, strict=True))
+            spent[TOOLS] = taken.tools_ps
             if is_active:
                 spent["network"] -= network  # the way back is still to come
-            ends = results.finish_ps[: request - first] + network
-            later = results.arrival_ps[1:]
-            spent[TOOLS] = int((later - ends[: len(later)]).sum())
             if not is_active:
-                since_ps = int(ends[-1])
+                since_ps = taken.end_ps
                 if since_ps > now_ps:  # the reply is on its way to the client
                     stage, since_ps = "network", since_ps - network
                     spent["network"] -= network
