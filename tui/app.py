@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import App, SystemCommand
@@ -13,8 +14,10 @@ from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 from textual.timer import Timer
 
+from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Command, Hello, KeepRecording, Notice, Pause, Resume, SetSpeed, Step
 from subsecond.tui.model import Model
+from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import HelpDialog, LoadDialog
 from subsecond.tui.screens.feel import FeelView
@@ -29,6 +32,7 @@ from subsecond.tui.widgets.theme import THEMES
 
 __all__ = ["SPEEDS", "SubsecondApp"]
 
+PS_PER_S = 10**12
 #: Frames per second, and while the terminal is not in focus.
 FPS: Final = 10.0
 UNFOCUSED_FPS: Final = 4.0
@@ -74,6 +78,9 @@ class SubsecondApp(App[None]):
         Binding("f", "thaw", "Unfreeze", tooltip="Follow the run again"),
         Binding("plus,equals_sign", "faster", "Faster", key_display="+", tooltip="Let simulated time pass faster"),
         Binding("minus", "slower", "Slower", key_display="-", tooltip="Let simulated time pass slower"),
+        Binding("left_square_bracket", "seek(-10)", "Back 10 s", key_display="[", tooltip="Show what was 10 s before"),
+        Binding("right_square_bracket", "seek(10)", "On 10 s", key_display="]", tooltip="Show what was 10 s later"),
+        Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
         Binding("l", "load", "Load", tooltip="How many sessions are at work"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
@@ -107,6 +114,8 @@ class SubsecondApp(App[None]):
         self._model: Model | None = None
         self._has_news = False
         self._timer: Timer | None = None
+        #: Where the run goes on while the past is looked at; None: nowhere else.
+        self._present: Source | None = None
         #: Set when the source has nothing more to say.
         self.is_over = asyncio.Event()
 
@@ -188,6 +197,8 @@ class SubsecondApp(App[None]):
             return f"NO SERVICE: {self.gone}"
         if self.refused:
             return f"{self.refused} messages not understood" if self.refused > 1 else "1 message not understood"
+        if self._present is not None:
+            return "THE PAST: N goes back to now"
         return "FROZEN" if self.is_frozen else "PAUSED" if self.is_paused else ""
 
     @property
@@ -238,6 +249,10 @@ class SubsecondApp(App[None]):
             return self.is_paused
         if action == "next_agent":
             return self.snapshot is None or len(self.snapshot.hello.agents) > 1
+        if action == "seek":
+            return self.can_seek
+        if action == "now":
+            return self._present is not None
         if action == "restart":
             return bool(self.gone) and self._restart is not None
         return super().check_action(action, parameters)
@@ -278,6 +293,45 @@ class SubsecondApp(App[None]):
             self.command(SetSpeed(other[0] if by > 0 else other[-1]))
         else:
             self.notify(f"{speed:g}x is the {'highest' if by > 0 else 'lowest'} speed.", markup=False)
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether there is a recording to look back into."""
+        if isinstance(self.source, ReplaySource):
+            return True
+        return self.snapshot is not None and Path(self.snapshot.hello.recording).is_file()
+
+    def action_seek(self, seconds: int) -> None:
+        """Show the run some seconds before or after what is shown; a live run goes on meanwhile."""
+        if isinstance(self.source, ReplaySource):
+            self.source.seek(self.source.at_ps + seconds * PS_PER_S)
+            return
+        if self.snapshot is None:
+            return
+        try:
+            past = ReplaySource(
+                Path(self.snapshot.hello.recording), at_ps=self.snapshot.at_ps + seconds * PS_PER_S, paused=True
+            )
+        except InputError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._present = self.source
+        self._switch(past)
+
+    def action_now(self) -> None:
+        """Leave the past."""
+        if self._present is not None:
+            past, present = self.source, self._present
+            self._present = None
+            self._switch(present)
+            if isinstance(past, ReplaySource):
+                past.close()
+
+    def _switch(self, source: Source) -> None:
+        """Watch another source of the same run from now on."""
+        self.source = source
+        self.run_worker(self._watch(), group="watch", exclusive=True)
+        self.refresh_bindings()
 
     def action_keep(self) -> None:
         self.command(KeepRecording())
