@@ -233,6 +233,8 @@ class Service:
         settings = [*self._settings, f"pipelines.{lane}.{key}={shown}"]
         plan = self._make_plan(settings)
         self._settings = settings
+        if self._recorder is not None:
+            self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps)
         if self._driver.set_costs(lane, plan.pipelines[lane]):
             return [Notice("info", f"{lane}: {key} is {value} from now on")]
         self._driver = self._begin(plan)
