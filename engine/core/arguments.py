@@ -102,16 +102,16 @@ class ArrayForm:
         self._keep(name, values)
 
     def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
-        rooms = (
-            ("events", "num_events", margin),
-            ("later", "num_later", margin),
-            ("journal", "log_size", journal_margin),
-        )
-        for name, used, room in rooms:
-            while self.get(used) > len(self._arrays[name]) - room:
-                self._keep(name, np.concatenate([self._arrays[name], np.zeros_like(self._arrays[name])]))
-        events = min(len(self._arrays["events"]), len(self._arrays["later"]))
-        return events - margin, len(self._arrays["journal"]) - journal_margin
+        # The kernel is told one room for both heaps of events, so they grow together.
+        while max(self.get("num_events"), self.get("num_later")) > len(self._arrays["events"]) - margin:
+            for name in ("events", "later"):
+                self._double(name)
+        while self.get("log_size") > len(self._arrays["journal"]) - journal_margin:
+            self._double("journal")
+        return len(self._arrays["events"]) - margin, len(self._arrays["journal"]) - journal_margin
+
+    def _double(self, name: str) -> None:
+        self._keep(name, np.concatenate([self._arrays[name], np.zeros_like(self._arrays[name])]))
 
     def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
         return list(self._arrays[name][:size].tolist())

@@ -273,3 +273,14 @@ def test_a_shared_prefix_saves_computing_only() -> None:
     results = simulate(colocated(), work, compiled=False)
     assert results.hit_tokens.tolist() == [0, 60]
     assert results.servers[0].prefill_tokens == 140
+
+
+@pytest.mark.parametrize("routed", [False, True], ids=["far events", "near events"])
+def test_either_heap_of_events_grows_alone(routed: bool) -> None:
+    """Thousands of sessions that begin at once fill one heap long before the other."""
+    pytest.importorskip("numba", reason="numba is missing")
+    work = workload(sessions=6000, requests=2, gap_ps=100 * MS)
+    together = replace(work, session_start_ps=np.zeros(6000, np.int64))
+    pipeline = replace(colocated(capacity=10_000_000), route_ps=50 * MS if routed else 0)
+    compiled, plain = (simulate(pipeline, together, compiled=form) for form in (True, False))
+    assert compiled.digest() == plain.digest()
