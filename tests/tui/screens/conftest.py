@@ -68,7 +68,7 @@ def run(
             await settle(app, pilot)
             await body(app, pilot)
 
-    asyncio.run(main())
+    asyncio.run(asyncio.wait_for(main(), 120))
     return source
 
 
