@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -163,7 +164,7 @@ class Service:
 
     async def _observe(self, request: web.Request) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2].rpartition(":")[0].strip("[]") not in LOOPBACK:
+        if origin is not None and not _is_local(origin):
             raise web.HTTPForbidden(text="pages of other sites may not watch")
         socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=MAX_COMMAND, compress=False)
         await socket.prepare(request)
@@ -240,3 +241,11 @@ class Service:
         self._driver = self._begin(plan)
         self._restart.set()
         return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]
+
+
+def _is_local(origin: str) -> bool:
+    """Whether a page comes from this machine."""
+    try:
+        return urlsplit(origin).hostname in LOOPBACK
+    except ValueError:
+        return False

@@ -188,8 +188,12 @@ def test_a_bad_command_is_answered_to_its_sender_alone(data: str | bytes, word: 
 
 def test_pages_of_other_sites_may_not_watch() -> None:
     async def test(url: str) -> None:
-        with pytest.raises(websockets.InvalidStatus):
-            await websockets.connect(url, origin=websockets.Origin("https://example.com"))
+        for strange in ("https://example.com", "null", "http://[oops"):
+            with pytest.raises(websockets.InvalidStatus, match="403"):
+                await websockets.connect(url, origin=websockets.Origin(strange))
+        for own in ("http://localhost", "http://127.0.0.1:8080", "http://[::1]:80"):
+            async with websockets.connect(url, origin=websockets.Origin(own), max_size=None, max_queue=None):
+                pass
         async with aiohttp.ClientSession() as session, session.get(url.replace("ws", "http", 1)[:-11] + "/health") as r:
             assert (await r.json())["status"] == "ok"
 
