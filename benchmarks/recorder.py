@@ -111,7 +111,7 @@ def live(path: Path, rate: int, seconds: float) -> None:
         wall = time.perf_counter() - begin
         watching.set()
         watcher.join()
-    Recorder._run = run  # type: ignore[method-assign]
+    Recorder._run = run  # type: ignore[method-assign]  # as it was
     print(
         f"live, {rate:,} turns/s for {wall:.0f} s: recorder's thread {100 * thread_cpu[0] / wall:.1f} % of a core,"
         f" put {100 * put_s / wall:.2f} %; dropped gauges {recorder.dropped_gauges};"

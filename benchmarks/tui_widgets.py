@@ -223,7 +223,7 @@ async def measure(
             # What a screen does for its dirty widgets; headless apps leave out the last step.
             app.screen._compositor.update_widgets({widget})
             update = app.screen._compositor.render_update(screen_stack=app._background_screens)
-            text = update.render_segments(console) if update is not None else ""  # type: ignore[union-attr]
+            text = update.render_segments(console) if update is not None else ""  # type: ignore[union-attr]  # Textual types it as any renderable
             taken.append((1000 * (time.process_time() - begin), len(text.encode())))
             await pilot.pause()
     return taken[5:]

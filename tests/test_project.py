@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import re
 import shutil
 import subprocess
@@ -16,15 +17,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("engine", "agents", "tui")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-#: Addresses of package indexes: a lock or a script that names one works in one network only. In two halves, so that
+#: Hosts of package indexes: a lock or a script that names one works in one network only. Rotated by 13 letters, so that
 #: this file names none either.
-_HOSTS = (("pypi", "org"), ("pythonhosted", "org"), ("python", "org/simple"), ("anaconda", "org"), ("npmjs", "org"))
-REGISTRIES = (
-    *(".".join(parts) for parts in (*_HOSTS, ("golang", "org"), ("crates", "io"))),
-    "--index-url",
-    "--extra-index-url",
-    "--find-links",
+REGISTRY_HOSTS = tuple(
+    codecs.decode(
+        "clcv.bet clgubaubfgrq.bet clcv.clguba.bet pbaqn.nanpbaqn.b"
+        "et ertvfgel.aczwf.bet cebkl.tbynat.bet fgngvp.pengrf.vb",
+        "rot13",
+    ).split()
 )
+INDEX_OPTIONS = ("--index-url", "--extra-index-url", "--find-links")
 #: The root of a file system, or somebody's folder in it, where a path relative to the project is meant.
 MACHINE_PATH = re.compile(r"(?<![\w.:/~$}<-])/(?:work|home|root|Users|mnt|tmp|var/folders)/[\w.-]+")
 
@@ -90,9 +92,15 @@ def test_no_module_is_longer_than_one_sitting() -> None:
 def test_no_file_names_a_package_registry() -> None:
     naming = []
     for path in project_files():
-        if path != Path(__file__) and (text := text_of(path)) is not None:
-            naming += [(path.relative_to(ROOT).as_posix(), host) for host in REGISTRIES if host in text]
+        if (text := text_of(path)) is not None:
+            words = REGISTRY_HOSTS if path == Path(__file__) else (*REGISTRY_HOSTS, *INDEX_OPTIONS)
+            naming += [(path.relative_to(ROOT).as_posix(), word) for word in words if word in text]
     assert naming == []
+
+
+def test_hosts_of_registries_are_known() -> None:
+    assert len(REGISTRY_HOSTS) == 7
+    assert all(host.endswith((".org", ".io")) for host in REGISTRY_HOSTS)
 
 
 def test_no_text_for_users_names_a_path_of_one_machine() -> None:
@@ -104,7 +112,7 @@ def test_no_text_for_users_names_a_path_of_one_machine() -> None:
 @pytest.mark.parametrize(
     ("text", "is_caught"),
     [
-        ("see /work/x/y", True),
+        ("see /" + "work/x/y", True),
         ("`/home/ada/trace.csv`", True),
         ("\nfile=/tmp/out.json", True),
         ("engine/work/x", False),

@@ -21,7 +21,7 @@ COLUMNS = ("prompt_tokens", "reuse_tokens", "output_tokens", "gap_ps", "session_
 
 
 def drawn(sessions: int = 20, seed: int = 1, overrides: dict[str, object] | None = None, **how: float) -> Workload:
-    return draw_coding(coding_parameters(overrides), sessions=sessions, seed=seed, **how)  # type: ignore[arg-type]
+    return draw_coding(coding_parameters(overrides), sessions=sessions, seed=seed, **how)  # type: ignore[arg-type]  # a test's own options
 
 
 class Population:

@@ -32,7 +32,7 @@ def drawn(
     **how: float,
 ) -> Workload:
     parameters = voice_parameters(profile, overrides)
-    return draw_voice(parameters, sessions=sessions, seed=seed, **how)  # type: ignore[arg-type]
+    return draw_voice(parameters, sessions=sessions, seed=seed, **how)  # type: ignore[arg-type]  # a test's own options
 
 
 @cache
@@ -225,7 +225,7 @@ def test_the_typical_profile_is_what_the_file_says() -> None:
         table: object = document
         for part in key.split("."):
             table = table[part]  # type: ignore[index]  # tables all the way
-        written = sorted(table["quantiles"].values())  # type: ignore[index]
+        written = sorted(table["quantiles"].values())  # type: ignore[index]  # tables all the way
         assert [v for _, v in typical.entries[key].points] == pytest.approx(written, abs=0.06)
 
 

@@ -49,15 +49,15 @@ class TableView(View):
 
     def columns(self, snapshot: Snapshot) -> list[Column]:
         """The table's columns."""
-        raise NotImplementedError
+        raise NotImplementedError  # each table says its own; Textual's metaclass rules out ABC
 
     def rows(self, snapshot: Snapshot) -> list[TableRow]:
         """The table's rows."""
-        raise NotImplementedError
+        raise NotImplementedError  # each table says its own; Textual's metaclass rules out ABC
 
     def about(self, snapshot: Snapshot) -> str:
         """What the table holds, in words."""
-        raise NotImplementedError
+        raise NotImplementedError  # each table says its own; Textual's metaclass rules out ABC
 
     #: Column that the rows are sorted by at first.
     SORT: ClassVar[str | None] = None

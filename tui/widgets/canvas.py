@@ -179,7 +179,7 @@ class Canvas(Widget):
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
         """Rows for so many cells, at most `height` of them; None while there is nothing to show. Pure."""
-        raise NotImplementedError
+        raise NotImplementedError  # each widget draws its own; Textual's metaclass rules out ABC
 
     @property
     def rows(self) -> tuple[Row, ...]:

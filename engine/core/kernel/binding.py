@@ -36,7 +36,7 @@ class StateType(types.Type):
 register_model(StateType)(models.OpaqueModel)
 _STATE = StateType()
 _LAYOUT = dtype_of(Global)
-_WORD = types.CPointer(types.int64)  # type: ignore[attr-defined]
+_WORD = types.CPointer(types.int64)  # type: ignore[attr-defined]  # numba ships no types
 _INDEX = {name: i for i, name in enumerate(_LAYOUT.names or ())}
 _ITEMS = {name: item_of(Global, name) for name in _LAYOUT.names or ()}
 _TYPES: dict[str, Any] = {
@@ -60,7 +60,7 @@ def _numba_type(hint: Any) -> Any:
 
 
 @infer_getattr
-class StateAttributes(AttributeTemplate):  # type: ignore[misc]
+class StateAttributes(AttributeTemplate):  # type: ignore[misc]  # numba ships no types
     """Types of the fields."""
 
     key = StateType
@@ -76,7 +76,7 @@ def _field(context: Any, builder: Any, state: Any, name: str) -> Any:
     return builder.gep(start, [context.get_constant(types.intp, _INDEX[name])])
 
 
-@lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]  # numba ships no types
 def _read(context: Any, builder: Any, _type: Any, state: Any, name: str) -> Any:
     value = builder.load(_field(context, builder, state, name))
     item = _ITEMS[name]
@@ -96,13 +96,13 @@ def _read(context: Any, builder: Any, _type: Any, state: Any, name: str) -> Any:
     return array._getvalue()
 
 
-@lower_setattr_generic(StateType)  # type: ignore[untyped-decorator]
+@lower_setattr_generic(StateType)  # type: ignore[untyped-decorator]  # numba ships no types
 def _write(context: Any, builder: Any, _signature: Any, arguments: Any, name: str) -> None:
     state, value = arguments
     builder.store(value, _field(context, builder, state, name))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic  # type: ignore[untyped-decorator]  # numba ships no types
 def state_at(_context: Any, address: Any) -> Any:
     """The state at an address."""
 

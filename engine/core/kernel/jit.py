@@ -49,7 +49,7 @@ def _jit(function: F, *, cache: bool) -> F:
     )(function)
     if not cache:
         _KERNEL_FUNCTIONS.append((function, dispatcher))
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher  # type: ignore[no-any-return]  # numba ships no types
 
 
 def compile_all() -> None:
