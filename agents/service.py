@@ -210,7 +210,7 @@ class Service:
                 if not 0 <= ms <= 1e9:
                     raise InputError("step", "ms", ms, "a number of ms from 0 to 1e9")
                 driver.step(round(ms * PS_PER_MS))
-            case SetLoad(agents, sessions):
+            case SetLoad(agents, int(sessions)):
                 driver.set_load(agents, sessions)
             case InjectFault(kind, lane, target, value, duration_s):
                 if duration_s is not None and not 0 < duration_s <= 1e6:

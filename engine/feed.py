@@ -20,6 +20,7 @@ __all__ = [
     "KeepRecording",
     "LaneInfo",
     "Load",
+    "MendFault",
     "Message",
     "Notice",
     "OpenTurn",
@@ -53,12 +54,16 @@ class ParameterInfo(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ServerInfo(msgspec.Struct, frozen=True, array_like=True):
-    """A server of a lane; `role` is prefill, decode, gpu or fallback."""
+    """A server of a lane; `role` is prefill, decode, gpu or fallback.
+
+    `link_tokens_per_s`: KV tokens per second that the link into it carries at its full rate; 0: there is no link.
+    """
 
     name: str
     role: str
     capacity_tokens: int
     max_seqs: int
+    link_tokens_per_s: float = 0.0
 
 
 class LaneInfo(msgspec.Struct, frozen=True):
@@ -158,7 +163,14 @@ class OpenTurn(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
-    """A server at a moment. `busy_ps`, `preemptions`, `evictions` count from the start of the run."""
+    """A server at a moment.
+
+    Attributes:
+        flows: transfers of KV under way into it.
+        busy_ps, preemptions, evictions: counted from the start of the run, as what follows.
+        received_tokens: KV tokens that its link has carried.
+        prefill_tokens, hit_tokens: tokens of prompts that it computed, and that it found in its prefix cache.
+    """
 
     up: bool
     queued: int
@@ -168,6 +180,10 @@ class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
     busy_ps: int
     preemptions: int
     evictions: int
+    flows: int = 0
+    received_tokens: int = 0
+    prefill_tokens: int = 0
+    hit_tokens: int = 0
 
 
 class Gauges(msgspec.Struct, frozen=True, tag="gauges"):
@@ -197,11 +213,16 @@ class Clock(msgspec.Struct, frozen=True, tag="clock"):
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
-    """Sessions at work by agent kind, and how many are wanted."""
+    """Sessions at work by agent kind, and how many are wanted.
+
+    `arrivals_per_s`: by agent kind, the rate at which sessions begin by themselves (virtual time); 0: as many are kept
+    at work as are wanted.
+    """
 
     at_ps: int
     sessions: tuple[int, ...]
     wanted: tuple[int, ...]
+    arrivals_per_s: tuple[float, ...] = ()
 
 
 class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
@@ -244,10 +265,14 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
 
 
 class SetLoad(msgspec.Struct, frozen=True, tag="set-load"):
-    """Sessions of an agent kind that shall be at work."""
+    """Load of an agent kind: sessions that shall be at work, or the rate at which they begin (virtual time).
+
+    Exactly one of the two is given.
+    """
 
     agents: str
-    sessions: int
+    sessions: int | None = None
+    arrivals_per_s: float | None = None
 
 
 class SetKnob(msgspec.Struct, frozen=True, tag="set-knob"):
@@ -268,6 +293,14 @@ class InjectFault(msgspec.Struct, frozen=True, tag="inject"):
     duration_s: float | None = None
 
 
+class MendFault(msgspec.Struct, frozen=True, tag="mend"):
+    """Let a fault in effect end now; `None` for `lane`: on every lane."""
+
+    kind: str
+    lane: str | None = None
+    target: int = 0
+
+
 class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
     """Keep the recording of this run, at `path` if one is given."""
 
@@ -275,7 +308,7 @@ class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
 
 
 Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | Notice
-Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | KeepRecording
+Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | MendFault | KeepRecording
 
 _encoder = msgspec.json.Encoder()
 _messages = msgspec.json.Decoder(Message)
