@@ -168,7 +168,7 @@ class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         flows: transfers of KV under way into it.
         busy_ps, preemptions, evictions: counted from the start of the run, as what follows.
-        received_tokens: KV tokens that its link has carried.
+        received_tokens: KV tokens that its link has carried, up to the last time that a transfer began or ended.
         prefill_tokens, hit_tokens: tokens of prompts that it computed, and that it found in its prefix cache.
     """
 
@@ -187,9 +187,11 @@ class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Gauges(msgspec.Struct, frozen=True, tag="gauges"):
-    """A lane at a moment: how many turns are open, those open longest, its servers, the share of its links in use.
+    """A lane at a moment: how many turns are open, those open longest, its servers.
 
-    `faults`: faults in effect, in words.
+    Attributes:
+        flows: transfers of KV under way, of all servers.
+        faults: in effect, in words.
     """
 
     at_ps: int

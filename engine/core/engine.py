@@ -88,6 +88,11 @@ class Engine:
         return self._form.get("now")
 
     @property
+    def reached_ps(self) -> int:
+        """Time up to which everything has been handled; not before `now_ps`."""
+        return max(self._reached_ps, self.now_ps)
+
+    @property
     def num_events(self) -> int:
         """Events handled so far."""
         return self._form.get("events_handled")
@@ -224,7 +229,7 @@ class Engine:
         if requests is not None or self._num_ended() < len(rows):
             rows = rows.copy() if requests is None else rows[requests]
             if self.pipeline.decode is not None:
-                foreseen = rows[:, codes.FIRST] > max(self._reached_ps, self.now_ps)
+                foreseen = rows[:, codes.FIRST] > self.reached_ps
                 rows[foreseen, codes.FIRST] = -1
                 rows[foreseen, codes.DECODE_FIRST] = 0
         return results_of(rows, self.pipeline.network_ps, self.counters(), self.num_events)
@@ -243,6 +248,13 @@ class Engine:
                 used_units=server["used"],
                 retained_units=server["retained"],
                 free_units=server["free"],
+                num_flows=server["flows"],
+                carried_ps=server["carried"],
+                busy_ps=server["busy_ps"] + (max(0, self.reached_ps - server["start"]) if server["busy"] else 0),
+                prefill_tokens=server["prefill_tokens"],
+                hit_tokens=server["hit_tokens"],
+                preemptions=server["preemptions"],
+                evictions=server["evictions"],
             )
             for name, server in self._servers()
         )

@@ -105,6 +105,11 @@ class ServerLoad:
         num_requests: given to it that have not left it, queued ones included.
         num_decoding, num_prefilling: in the batch.
         used_units, retained_units, free_units: of requests, of contexts' entries, and the rest of `capacity_units`.
+        num_flows: transfers under way on its link (DECODE).
+        carried_ps: what its link has moved so far, in ps of its full rate; of flows under way up to the link's last
+            event.
+        busy_ps: time in iterations so far, the one under way included.
+        prefill_tokens, hit_tokens, preemptions, evictions: as in `ServerCounters`.
     """
 
     name: str
@@ -117,6 +122,13 @@ class ServerLoad:
     used_units: int
     retained_units: int
     free_units: int
+    num_flows: int
+    carried_ps: int
+    busy_ps: int
+    prefill_tokens: int
+    hit_tokens: int
+    preemptions: int
+    evictions: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

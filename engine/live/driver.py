@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from subsecond.engine.core.config import NOT_SCHEDULED, StepCost
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
-from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, Load, TurnEnd
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, TurnEnd
+from subsecond.engine.hello import hello_of
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
@@ -70,23 +71,7 @@ class LiveDriver:
 
     def hello(self, run: str, recording: str) -> Hello:
         """The first message about this run."""
-        scenario, workload = self.plan.scenario, self.plan.workload
-        return Hello(
-            version=1,
-            run=run,
-            scenario=scenario.name,
-            title=scenario.title,
-            seed=scenario.seed,
-            agents=workload.kinds,
-            stages=self.lanes[0].stages,
-            lanes=tuple(lane.info() for lane in self.lanes),
-            budgets=tuple(
-                BudgetInfo(b.name, b.agents, b.turn_ps, b.ttft_ps, b.tpot_ps, b.percentile, b.source)
-                for b in self.plan.budgets
-            ),
-            duration_ps=self._stop_ps,
-            recording=recording,
-        )
+        return hello_of(replace(self.plan, pipelines={lane.name: lane.pipeline for lane in self.lanes}), run, recording)
 
     @property
     def now_ps(self) -> int:

@@ -12,7 +12,7 @@ from subsecond.engine.budgets import Budget
 from subsecond.engine.core.config import Fault, Pool, StepCost
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.results import STAGES, open_stage
-from subsecond.engine.feed import Gauges, LaneInfo, OpenTurn, ParameterInfo, ServerGauge, ServerInfo, TurnEnd
+from subsecond.engine.feed import Gauges, OpenTurn, ServerGauge, TurnEnd
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.turns import TOOLS, turns_of
 from subsecond.engine.workload.runs import offsets, ranks
@@ -59,25 +59,6 @@ class LiveLane:
         self._seen = self.engine.sessions().request
         self.stages = (*turns.workload.before_ps, *STAGES, TOOLS, *turns.workload.after_ps)
         self._pools = _pools(pipeline)
-
-    def info(self) -> LaneInfo:
-        """The lane for `Hello`."""
-        built = self.pipeline
-        names = [load.name for load in self.engine.loads()]
-        return LaneInfo(
-            name=self.name,
-            label=built.label,
-            model=built.model,
-            status=built.status,
-            servers=tuple(
-                ServerInfo(name, name.partition("[")[0], pool.capacity_units // pool.units_per_token, pool.max_seqs)
-                for name, pool in zip(names, self._pools, strict=True)
-            ),
-            parameters=tuple(
-                ParameterInfo(key, value.shown, value.unit, value.provenance, value.source)
-                for key, value in built.parameters.items()
-            ),
-        )
 
     def step_costs(self) -> list[StepCost]:
         """Cost of an iteration, by server."""
@@ -133,10 +114,13 @@ class LiveLane:
     def gauges(self, now_ps: int, faults: tuple[str, ...]) -> Gauges:
         """The lane at the time that its engine has reached."""
         oldest, count = self._open(now_ps)
-        return Gauges(now_ps, self.number, count, oldest, self._servers(), 0, faults)
+        servers = self._servers()
+        flows = sum(server.flows for server in servers)
+        return Gauges(now_ps, self.number, count, oldest, servers, flows, faults)
 
     def _servers(self) -> tuple[ServerGauge, ...]:
-        loads, counters = self.engine.loads(), self.engine.counters()
+        core = self.pipeline.core
+        token_ps = core.link.unit_ps * core.entry.units_per_token if core.link else 0
         return tuple(
             ServerGauge(
                 up=load.is_up,
@@ -144,11 +128,15 @@ class LiveLane:
                 batch=load.num_decoding + load.num_prefilling,
                 used_tokens=load.used_units // pool.units_per_token,
                 retained_tokens=load.retained_units // pool.units_per_token,
-                busy_ps=counter.busy_ps,
-                preemptions=counter.preemptions,
-                evictions=counter.evictions,
+                busy_ps=load.busy_ps,
+                preemptions=load.preemptions,
+                evictions=load.evictions,
+                flows=load.num_flows,
+                received_tokens=load.carried_ps // token_ps if token_ps else 0,
+                prefill_tokens=load.prefill_tokens,
+                hit_tokens=load.hit_tokens,
             )
-            for load, counter, pool in zip(loads, counters, self._pools, strict=True)
+            for load, pool in zip(self.engine.loads(), self._pools, strict=True)
         )
 
     def _open(self, now_ps: int) -> tuple[tuple[OpenTurn, ...], int]:

@@ -12,29 +12,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.core.layout import server_names
-from subsecond.engine.core.results import STAGES
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
 from subsecond.engine.feed import (
-    VERSION,
-    BudgetInfo,
     FaultNote,
     Hello,
-    LaneInfo,
-    ParameterInfo,
-    ServerInfo,
 )
-from subsecond.engine.latency.pipelines import BuiltPipeline
+from subsecond.engine.hello import hello_of
 from subsecond.engine.run import Lane, Plan, Run
-from subsecond.engine.turns import TOOLS, Turns, TurnState
+from subsecond.engine.turns import Turns, TurnState
 
 from .file import part_of, publish, reason_of, remove_file
 from .places import check_target
 from .rows import inserts, row_of
 from .schema import Header, create_indices, create_tables
 
-__all__ = ["hello_of", "turn_table", "write_run"]
+__all__ = ["turn_table", "write_run"]
 
 Int64 = NDArray[np.int64]
 PS_PER_S = 10**12
@@ -196,47 +189,3 @@ def _fault_notes(plan: Plan) -> list[FaultNote]:
             until = None if table.duration_s is None else at + round(table.duration_s * PS_PER_S)
             notes.append(FaultNote(at, number, table.kind, table.target, table.value, until))
     return sorted(notes, key=lambda note: note.at_ps)
-
-
-def hello_of(plan: Plan, run: str, recording: str) -> Hello:
-    """The first message about a run of a plan.
-
-    Args:
-        run: its id.
-        recording: path of its recording.
-    """
-    scenario, work = plan.scenario, plan.workload
-    return Hello(
-        version=VERSION,
-        run=run,
-        scenario=scenario.name,
-        title=scenario.title,
-        seed=scenario.seed,
-        agents=tuple(work.kinds),
-        stages=(*work.before_ps, *STAGES, TOOLS, *work.after_ps),
-        lanes=tuple(_lane_info(name, built) for name, built in plan.pipelines.items()),
-        budgets=tuple(
-            BudgetInfo(b.name, b.agents, b.turn_ps, b.ttft_ps, b.tpot_ps, b.percentile, b.source) for b in plan.budgets
-        ),
-        duration_ps=None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S),
-        recording=recording,
-    )
-
-
-def _lane_info(name: str, built: BuiltPipeline) -> LaneInfo:
-    core = built.core
-    pools = [pool for pool in (core.entry, core.decode, core.fallback) if pool for _ in range(pool.num_servers)]
-    return LaneInfo(
-        name=name,
-        label=built.label,
-        model=built.model,
-        status=built.status,
-        servers=tuple(
-            ServerInfo(server, server.partition("[")[0], pool.capacity_units // pool.units_per_token, pool.max_seqs)
-            for server, pool in zip(server_names(core), pools, strict=True)
-        ),
-        parameters=tuple(
-            ParameterInfo(key, value.shown, value.unit, value.provenance, value.source)
-            for key, value in built.parameters.items()
-        ),
-    )

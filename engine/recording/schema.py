@@ -45,6 +45,7 @@ CREATE TABLE servers (      -- of each lane
   name TEXT,
   role TEXT,                -- prefill, decode, gpu or fallback
   capacity_tokens INTEGER, max_seqs INTEGER,
+  link_tokens_per_s REAL,   -- KV tokens that the link into it carries at its full rate; 0: there is no link
   PRIMARY KEY (lane, server)
 ) WITHOUT ROWID;
 CREATE TABLE parameters (   -- the visible parameters of each lane as the run began; `knobs` has what was turned later
@@ -102,7 +103,9 @@ CREATE VIEW server_gauges AS
     json_extract(s.value, '$[1]') AS queued, json_extract(s.value, '$[2]') AS batch,
     json_extract(s.value, '$[3]') AS used_tokens, json_extract(s.value, '$[4]') AS retained_tokens,
     json_extract(s.value, '$[5]') AS busy_ps, json_extract(s.value, '$[6]') AS preemptions,
-    json_extract(s.value, '$[7]') AS evictions
+    json_extract(s.value, '$[7]') AS evictions, json_extract(s.value, '$[8]') AS flows,
+    json_extract(s.value, '$[9]') AS received_tokens, json_extract(s.value, '$[10]') AS prefill_tokens,
+    json_extract(s.value, '$[11]') AS hit_tokens
   FROM gauges AS g, json_each(g.servers) AS s;
 CREATE VIEW sessions AS
   SELECT lane, session, agent, count(*) AS turns, min(start_ps) AS first_start_ps, max(end_ps) AS last_end_ps,

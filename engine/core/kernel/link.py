@@ -24,7 +24,9 @@ def _share(g: Global, server: Server) -> int:
 @kernel
 def _advance(g: Global, server: Server, at: int) -> None:
     if server.flows > 0 and at > server.served_at:
-        server.served += (at - server.served_at) * 256 // _share(g, server)
+        done = (at - server.served_at) * 256 // _share(g, server)
+        server.served += done
+        server.carried += done * server.flows
     server.served_at = at
 
 

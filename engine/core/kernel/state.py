@@ -115,6 +115,7 @@ class Server:
     peak_used: I8
     peak_seqs: I8
     transferred: I8
+    carried: I8  # ps of work, at the link's full rate, that its flows have done
 
 
 @dataclass(slots=True)

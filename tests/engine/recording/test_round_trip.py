@@ -56,7 +56,7 @@ TURNS = st.builds(
 OPEN_TURNS = st.builds(
     OpenTurn, COUNTS, COUNTS, COUNTS, st.integers(0, 1), TIMES, st.integers(0, 3), TIMES, STAGE_TIMES
 )
-SERVERS = st.builds(ServerGauge, st.booleans(), *[COUNTS] * 7)
+SERVERS = st.builds(ServerGauge, st.booleans(), *[COUNTS] * 11)
 GAUGES = st.builds(
     Gauges,
     at_ps=TIMES,
