@@ -22,7 +22,7 @@ install() { # install LOCK...: quietly; pip's own words go to the log
         shift
     done
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes \
-        --only-binary numba,llvmlite "$@" >>"$log" 2>&1
+        --only-binary numba,llvmlite,splintr-rs "$@" >>"$log" 2>&1
 }
 
 install_project() {
@@ -69,7 +69,7 @@ prepare() {
     fi
     : >"$log" || die "cannot write $log"
     rm -f "$stamp"
-    if ! install "$1" fast; then
+    if ! install "$1" fast tokens && ! install "$1" fast; then
         install "$1" || explain "cannot install requirements/$1.txt"
         say "numba has no build for this Python: the core runs uncompiled, many times slower, with equal results"
     fi
