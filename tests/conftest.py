@@ -8,6 +8,7 @@ import pytest
 MAY_LACK = (
     "numba is not installed",
     "numba is missing",
+    "splintr-rs has no build for this Python",
     "tmux is not installed",
     "needs a device that is always full",
     "no folder here that nobody can write to",
