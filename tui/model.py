@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from itertools import combinations
@@ -9,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, TurnEnd
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, ServerInfo, TurnEnd
 from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
 from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
@@ -69,18 +70,27 @@ class Model:
                 self._clock = message
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Load():
-                if not len(message.sessions) == len(message.wanted) == len(self.hello.agents):
-                    raise ValueError("a load of other agent kinds than the run's")
+                _check_load(message, len(self.hello.agents))
                 self._load = message
             case FaultNote(lane=lane):
                 self._lane(lane)
-                if not all(0 <= at < _LIMIT for at in (message.at_ps, message.until_ps or 0)):
-                    raise ValueError(f"a fault at {message.at_ps} ps")
-                self._faults.append(message)
+                self._add_fault(message)
             case Notice():
                 self._notices.append(message)
             case Hello():
                 raise ValueError("a run has begun: it needs a model of its own")
+
+    def _add_fault(self, fault: FaultNote) -> None:
+        """Keep a fault; one that is told again with another end takes the place of the first."""
+        if not all(0 <= at < _LIMIT for at in (fault.at_ps, fault.until_ps or 0)):
+            raise ValueError(f"a fault at {fault.at_ps} ps")
+        if not (abs(fault.target) < _LIMIT and math.isfinite(fault.value or 0.0)):
+            raise ValueError(f"a fault of part {fault.target} with value {fault.value}")
+        for place, known in enumerate(self._faults):
+            if _fault_key(known) == _fault_key(fault):
+                self._faults[place] = fault
+                return
+        self._faults.append(fault)
 
     def _lane(self, lane: int) -> _LaneModel:
         if not 0 <= lane < len(self._lanes):
@@ -137,6 +147,20 @@ def _gauge_numbers(gauges: Gauges) -> Iterator[int]:
     yield gauges.at_ps
     for server in gauges.servers:
         yield from (server.queued, server.batch, server.used_tokens, server.retained_tokens, server.busy_ps)
+        yield from (server.flows, server.received_tokens, server.prefill_tokens, server.hit_tokens)
+
+
+def _check_load(load: Load, num_kinds: int) -> None:
+    if not len(load.sessions) == len(load.wanted) == num_kinds or len(load.arrivals_per_s) not in (0, num_kinds):
+        raise ValueError("a load of other agent kinds than the run's")
+    if not all(abs(count) < _LIMIT for count in (*load.sessions, *load.wanted)):
+        raise ValueError("a load of a number of sessions that no run has")
+    if not all(math.isfinite(rate) and rate >= 0 for rate in load.arrivals_per_s):
+        raise ValueError("sessions that begin at a rate that no run has")
+
+
+def _fault_key(fault: FaultNote) -> tuple[int, int, str, int]:
+    return fault.at_ps, fault.lane, fault.kind, fault.target
 
 
 class _LaneModel:
@@ -208,22 +232,32 @@ class _LaneModel:
             whole=tuple(whole.stats(at_ps) for whole in self._whole),
             series=tuple(series.series(at_ps, CHART_S) for series in self._series),
             gauges=self._gauges,
-            servers=_gauge_series(self._seconds, len(self._info.servers)),
+            servers=_gauge_series(self._seconds, self._info.servers),
             sessions=self._sessions.table(),
             log=log,
         )
 
 
-def _gauge_series(seconds: deque[Gauges], num_servers: int) -> GaugeSeries:
-    shape = (len(seconds), num_servers, 4)
-    rows = [[(s.queued, s.batch, s.used_tokens, s.busy_ps) for s in gauges.servers] for gauges in seconds]
-    values = np.array(rows, np.int64).reshape(shape)
+def _gauge_series(seconds: deque[Gauges], servers: tuple[ServerInfo, ...]) -> GaugeSeries:
+    rows = [
+        [
+            (s.queued, s.batch, s.used_tokens, s.busy_ps, s.received_tokens, s.prefill_tokens, s.hit_tokens)
+            for s in gauges.servers
+        ]
+        for gauges in seconds
+    ]
+    values = np.array(rows, np.int64).reshape(len(seconds), len(servers), 7)
+    queued, batch, used, busy_ps, received, prefill, hit = np.moveaxis(values, 2, 0)
     at_ps = np.array([gauges.at_ps for gauges in seconds], np.int64)
-    busy = np.full(shape[:2], -1.0)
+    busy, link = np.full(queued.shape, -1.0), np.full(queued.shape, -1.0)
     if len(seconds) > 1:
-        passed = np.maximum(np.diff(at_ps), 1)
-        busy[1:] = np.clip(np.diff(values[:, :, 3], axis=0) / passed[:, None], 0.0, 1.0)
-    return GaugeSeries(at_ps // PS_PER_S, values[:, :, 0], values[:, :, 1], values[:, :, 2], busy)
+        passed_ps = np.maximum(np.diff(at_ps), 1)[:, None]
+        busy[1:] = np.clip(np.diff(busy_ps, axis=0) / passed_ps, 0.0, 1.0)
+        rates = [info.link_tokens_per_s for info in servers]
+        linked = [place for place, rate in enumerate(rates) if math.isfinite(rate) and rate > 0]
+        full = np.array(rates)[linked] * (passed_ps / PS_PER_S)
+        link[1:, linked] = np.clip(np.diff(received, axis=0)[:, linked] / np.maximum(full, 1e-12), 0.0, 1.0)
+    return GaugeSeries(at_ps // PS_PER_S, queued, batch, used, busy, link, prefill, hit)
 
 
 class _Sessions:

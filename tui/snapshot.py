@@ -48,6 +48,8 @@ class GaugeSeries:
 
     Attributes:
         busy: share of the second for which a server computed; -1: not known.
+        link: share of the rate of the link into it that was in use in the second; -1: not known, or it has none.
+        prefill_tokens, hit_tokens: tokens of prompts computed, and found in its prefix cache, since the run began.
     """
 
     seconds: Int64
@@ -55,6 +57,26 @@ class GaugeSeries:
     batch: Int64
     used_tokens: Int64
     busy: NDArray[np.float64]
+    link: NDArray[np.float64]
+    prefill_tokens: Int64
+    hit_tokens: Int64
+
+    def hit_share(self, server: int, window_s: int | None = None) -> float | None:
+        """Share of a server's prompt tokens that its prefix cache had; None: it has read no prompt.
+
+        Args:
+            window_s: how far to look back; None: over the run.
+        """
+        if not len(self.seconds):
+            return None
+        hits, computed = int(self.hit_tokens[-1, server]), int(self.prefill_tokens[-1, server])
+        if window_s is not None:
+            since = int(np.searchsorted(self.seconds, self.seconds[-1] - window_s))
+            hits -= int(self.hit_tokens[since, server])
+            computed -= int(self.prefill_tokens[since, server])
+        if hits < 0 or computed < 0 or not hits + computed:
+            return None
+        return hits / (hits + computed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

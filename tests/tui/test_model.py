@@ -291,6 +291,58 @@ def test_turns_that_no_run_has_are_refused_and_harm_nothing(change: dict[str, ob
     assert model.snapshot().lanes[0].whole[0].answered == 1
 
 
+def server_gauges(at_s: float, **counts: int) -> Gauges:
+    """Gauges of the only server of lane 0."""
+    server = msgspec.structs.replace(ServerGauge(True, 0, 0, 0, 0, 0, 0, 0), **counts)
+    return Gauges(round(at_s * PS_PER_S), 0, 0, (), (server,), 0, ())
+
+
+def linked(rate: float) -> Hello:
+    """The run with a link of so many tokens per second into the server of its only lane."""
+    lane = HELLO.lanes[0]
+    server = msgspec.structs.replace(lane.servers[0], link_tokens_per_s=rate)
+    return msgspec.structs.replace(HELLO, lanes=(msgspec.structs.replace(lane, servers=(server,)),))
+
+
+def test_the_share_of_a_link_is_what_it_carried_of_what_it_could_have() -> None:
+    model = Model(linked(1000.0))
+    for at_s, received in ((0.5, 0), (1.5, 250), (3.5, 1250), (4.5, 9999)):
+        model.add(server_gauges(at_s, received_tokens=received))
+    assert model.snapshot().lanes[0].servers.link[:, 0].tolist() == [-1.0, 0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
+def test_without_a_rate_there_is_no_share_of_a_link(rate: float) -> None:
+    model = Model(linked(rate))
+    for at_s in (1, 2):
+        model.add(server_gauges(at_s, received_tokens=500 * at_s))
+    assert model.snapshot().lanes[0].servers.link[:, 0].tolist() == [-1.0, -1.0]
+
+
+def test_hits_are_counted_over_the_last_seconds_and_over_the_run() -> None:
+    model = Model(HELLO)
+    assert model.snapshot().lanes[0].servers.hit_share(0) is None
+    for second in range(200):
+        late = max(0, second - 150)
+        model.add(server_gauges(second, prefill_tokens=100 * second, hit_tokens=300 * late))
+    series = model.snapshot().lanes[0].servers
+    assert series.hit_share(0, 20) == 0.75
+    assert series.hit_share(0, 98) == pytest.approx(49 * 300 / (49 * 300 + 98 * 100))
+    assert series.hit_share(0) == pytest.approx(49 * 300 / (49 * 300 + 199 * 100))
+    model.add(server_gauges(201, prefill_tokens=5, hit_tokens=5))  # counts that go back are no counts
+    assert model.snapshot().lanes[0].servers.hit_share(0, 20) is None
+
+
+def test_a_fault_that_is_told_again_has_another_end() -> None:
+    model = Model(HELLO)
+    fault = FaultNote(5 * PS_PER_S, 0, "slow", 0, 4.0, None)
+    other = msgspec.structs.replace(fault, target=1)
+    mended = msgspec.structs.replace(fault, until_ps=9 * PS_PER_S)
+    for message in (fault, other, mended):
+        model.add(message)
+    assert model.snapshot().faults == (mended, other)
+
+
 def test_gauges_of_other_servers_are_refused() -> None:
     with pytest.raises(ValueError, match="servers"):
         Model(HELLO).add(Gauges(0, 0, 0, (), (), 0, ()))
@@ -305,7 +357,17 @@ def test_clocks_and_gauges_with_impossible_numbers_are_refused() -> None:
         Clock(1 << 64, 0.0, 1.0, False, 0.0, 0.0),
         Clock(0, 0.0, 0.0, False, 0.0, 0.0),
         FaultNote(-1, 0, "slow", 0, None, None),
+        FaultNote(0, 0, "slow", 1 << 64, None, None),
+        FaultNote(0, 0, "slow", 0, math.nan, None),
         Load(0, (1,), (1,)),
+        Load(0, (1, 1), (1, 1 << 64)),
+        Load(0, (1, 1), (1, 1), (0.5,)),
+        Load(0, (1, 1), (1, 1), (0.5, math.nan)),
+        Load(0, (1, 1), (1, 1), (0.5, -1.0)),
+        *(
+            Gauges(0, 0, 0, (), (msgspec.structs.replace(server, busy_ps=0, **{name: 1 << 64}),), 0, ())
+            for name in ("flows", "received_tokens", "prefill_tokens", "hit_tokens")
+        ),
         HELLO,
     ):
         with pytest.raises(ValueError, match=r"."):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -22,9 +23,12 @@ from subsecond.tui.widgets.text import count_text, lane_mark
 
 __all__ = ["PipelinesView", "server_bars"]
 
+Shares = NDArray[np.float64]
 PS_PER_S = 10**12
-#: Seconds that the charts show.
-CHART_S = 120
+#: Seconds that the charts show, and over which hits of a prefix cache are counted.
+CHART_S, HITS_S = 120, 60
+#: Columns from which there is room for a chart of the links.
+LINK_WIDTH = 120
 
 
 class PipelinesView(View):
@@ -32,8 +36,10 @@ class PipelinesView(View):
 
     TITLE_WORD = "Pipelines"
     ABOUT = (
-        "Every server with its KV memory, batch and queue. Below, what waits and how busy the servers are; faults that "
-        "were set; and the parameters of one pipeline: enter changes one, p goes to the next pipeline, x breaks a part."
+        "Every server with its KV memory, batch and queue; link: how much of its rate is in use, flows: transfers "
+        "under way; hits: how much of the prompts the prefix cache had, in the last minute and in the whole run. "
+        "Below, what waits, how busy the servers and the links are; faults that were set; and the parameters of one "
+        "pipeline: enter changes one, p goes to the next pipeline, x breaks a part."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "fault", "Fault", tooltip="Break a part of a pipeline for a while"),
@@ -43,8 +49,8 @@ class PipelinesView(View):
     PipelinesView {
         OccupancyBars { height: auto; max-height: 14; border-top: solid $primary 40%; border-title-style: bold; }
         #charts { height: 9; }
-        #charts > * { border-top: solid $primary 40%; border-title-style: bold; }
-        #busy { margin-left: 1; }
+        #charts > * { width: 1fr; border-top: solid $primary 40%; border-title-style: bold; }
+        #busy, #link { margin-left: 1; }
         #faults { height: 5; }
         #parameters { height: 1fr; min-height: 4; border-top: solid $primary 40%; border-title-style: bold; }
         #parameters:focus { border-top: heavy $primary; }
@@ -63,6 +69,7 @@ class PipelinesView(View):
         with Horizontal(id="charts"):
             yield LineChart("queued", id="queued", y_text=count_text)
             yield LineChart("busy", id="busy", y_text=lambda share: f"{share:.0%}")
+            yield LineChart("link", id="link", y_text=lambda share: f"{share:.0%}")
         yield Panel("Faults", id="faults", empty="", help="Faults in effect, and those that were set.")
         yield LiveTable(
             [
@@ -78,7 +85,7 @@ class PipelinesView(View):
     def paint(self, snapshot: Snapshot) -> None:
         self._lane = min(self._lane, len(snapshot.lanes) - 1)
         servers = self.query_one(OccupancyBars)
-        servers.border_title = "Servers: KV memory, batch, queue"
+        servers.border_title = "Servers: KV memory, batch, queue, link, prefix-cache hits"
         servers.update(server_bars(snapshot))
         if not self.has_class("-short"):
             self._paint_charts(snapshot)
@@ -92,7 +99,18 @@ class PipelinesView(View):
         queued.border_title = "Requests that wait for a server"
         queued.update([_queued(place, lane) for place, lane in enumerate(snapshot.lanes)], x_range=window)
         busy.border_title = "Busiest server"
-        busy.update([_busy(place, lane) for place, lane in enumerate(snapshot.lanes)], x_range=window, y_max=1.0)
+        busy.update(
+            [_most(place, lane, lane.servers.busy) for place, lane in enumerate(snapshot.lanes)],
+            x_range=window,
+            y_max=1.0,
+        )
+        link = self.query_one("#link", LineChart)
+        linked = [(place, lane) for place, lane in enumerate(snapshot.lanes) if _has_link(lane)]
+        link.display = bool(linked) and self.app.size.width >= LINK_WIDTH
+        if link.display:
+            link.border_title = "Fullest link, share of its rate"
+            lines = [_most(place, lane, lane.servers.link) for place, lane in linked]
+            link.update(lines, x_range=window, y_max=1.0)
 
     def _paint_parameters(self, snapshot: Snapshot) -> None:
         lane = snapshot.lanes[self._lane]
@@ -137,10 +155,11 @@ def server_bars(snapshot: Snapshot) -> list[ServerBar]:
     for place, lane in enumerate(snapshot.lanes):
         if lane.gauges is None:
             continue
-        busy = lane.servers.busy[-1] if len(lane.servers.busy) else np.full(len(lane.info.servers), -1.0)
-        if len(lane.servers.busy) > 1 and lane.gauges.at_ps % PS_PER_S < PS_PER_S // 2:
-            busy = lane.servers.busy[-2]  # the second that has just begun says little
-        for info, gauge, share in zip(lane.info.servers, lane.gauges.servers, busy.tolist(), strict=True):
+        series = lane.servers
+        last = -1
+        if len(series.busy) > 1 and lane.gauges.at_ps % PS_PER_S < PS_PER_S // 2:
+            last = -2  # the second that has just begun says little
+        for number, (info, gauge) in enumerate(zip(lane.info.servers, lane.gauges.servers, strict=True)):
             bars.append(
                 ServerBar(
                     lane=place,
@@ -153,10 +172,23 @@ def server_bars(snapshot: Snapshot) -> list[ServerBar]:
                     batch=gauge.batch,
                     max_seqs=info.max_seqs,
                     queued=gauge.queued,
-                    busy=share if share >= 0 else None,
+                    busy=_known(series.busy, last, number),
+                    link=_known(series.link, last, number),
+                    flows=gauge.flows,
+                    hits=series.hit_share(number, HITS_S),
+                    hits_in_run=series.hit_share(number),
                 )
             )
     return bars
+
+
+def _known(shares: Shares, second: int, server: int) -> float | None:
+    share = float(shares[second, server]) if len(shares) >= -second else -1.0
+    return share if share >= 0 else None
+
+
+def _has_link(lane: LaneView) -> bool:
+    return any(server.link_tokens_per_s > 0 for server in lane.info.servers)
 
 
 def _queued(place: int, lane: LaneView) -> ChartLine:
@@ -164,12 +196,13 @@ def _queued(place: int, lane: LaneView) -> ChartLine:
     return ChartLine(place, lane.info.name, series.seconds.tolist(), series.queued.sum(axis=1).tolist())
 
 
-def _busy(place: int, lane: LaneView) -> ChartLine:
-    series = lane.servers
-    if not series.busy.size:
+def _most(place: int, lane: LaneView, shares: Shares) -> ChartLine:
+    """The highest share among a lane's servers, second by second."""
+    if not shares.size:
         return ChartLine(place, lane.info.name, [], [])
-    most = series.busy.max(axis=1).tolist()
-    return ChartLine(place, lane.info.name, series.seconds.tolist(), [None if value < 0 else value for value in most])
+    most = shares.max(axis=1).tolist()
+    seconds = lane.servers.seconds.tolist()
+    return ChartLine(place, lane.info.name, seconds, [None if value < 0 else value for value in most])
 
 
 def _fault_rows(snapshot: Snapshot, width: int, height: int) -> list[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
 from subsecond.tui.widgets.text import (
+    NOTHING,
     StageLook,
     clean,
     count_text,
@@ -130,6 +131,10 @@ class ServerBar:
 
     Attributes:
         busy: share of the last second in which it computed; None: not known.
+        link: share of the rate of the link into it that was in use in the last second; None: not known, or no link.
+        flows: transfers under way into it.
+        hits, hits_in_run: share of its prompts' tokens that the prefix cache had, over the last minute and over the
+            run; None: it reads no prompts.
     """
 
     lane: int
@@ -143,10 +148,14 @@ class ServerBar:
     max_seqs: int
     queued: int
     busy: float | None = None
+    link: float | None = None
+    flows: int = 0
+    hits: float | None = None
+    hits_in_run: float | None = None
 
 
 class OccupancyBars(Canvas):
-    """One line per server: KV memory used, retained for prefixes and free; batch, queue and use of the machine."""
+    """One line per server: KV memory used, retained for prefixes and free; batch, queue, use of machine and link."""
 
     def __init__(
         self,
@@ -171,7 +180,7 @@ class OccupancyBars(Canvas):
         for glyph, word, ink in _KV:
             x = head.put(x, glyph, ink)
             x = head.put(x + 1, word, "quiet") + 2
-        titles = _columns(width, "used", "of", "batch", "queue", "busy")
+        titles = _columns(width, _TITLES)
         if x + width_of(titles) <= width:
             head.put_right(titles, "quiet")
         lines = [head.row()] if height > 2 else []
@@ -214,13 +223,37 @@ def _numbers(server: ServerBar, width: int) -> str:
     capacity = server.capacity_tokens
     share = share_text(server.used_tokens / capacity) if capacity > 0 else "-"
     batch = count_text(server.batch) + (f"/{count_text(server.max_seqs)}" if server.max_seqs > 0 else "")
-    return _columns(width, share, count_text(capacity), batch, count_text(server.queued), share_text(server.busy))
+    return _columns(
+        width,
+        {
+            "used": share,
+            "of": count_text(capacity),
+            "batch": batch,
+            "queue": count_text(server.queued),
+            "busy": share_text(server.busy),
+            "link": share_text(server.link),
+            "flows": NOTHING if server.link is None and not server.flows else count_text(server.flows),
+            "hits": share_text(server.hits),
+            "in run": share_text(server.hits_in_run),
+        },
+    )
 
 
-def _columns(width: int, share: str, capacity: str, batch: str, queued: str, busy: str) -> str:
+#: Columns with their cells, and the width of the whole from which each is there.
+_WIDTHS = {
+    "used": (7, 0),
+    "of": (6, 96),
+    "batch": (9, 40),
+    "queue": (6, 0),
+    "busy": (7, 64),
+    "link": (7, 76),
+    "flows": (6, 96),
+    "hits": (7, 76),
+    "in run": (7, 96),
+}
+_TITLES = {name: name for name in _WIDTHS}
+
+
+def _columns(width: int, cells: dict[str, str]) -> str:
     """Numbers that the width has room for, in columns."""
-    if width < 40:
-        return f"{share:>7} {queued:>5}"
-    if width < 64:
-        return f"{share:>7} {batch:>9} {queued:>6}"
-    return f"{share:>7} {capacity:>6} {batch:>9} {queued:>6} {busy:>7}"
+    return " ".join(f"{cells[name]:>{wide}}" for name, (wide, since) in _WIDTHS.items() if width >= since)

@@ -125,8 +125,10 @@ def make_occupancy() -> OccupancyBars:
     bars = OccupancyBars()
     bars.update(
         [
-            ServerBar(0, "prefill-0", "prefill", True, 120_000, 300_000, 1_200_000, 4, 0, 0, 0.31),
-            ServerBar(0, "decode-0", "decode", False, 0, 0, 600_000, 0, 64, 12, 0.0),
+            ServerBar(
+                0, "prefill-0", "prefill", True, 120_000, 300_000, 1_200_000, 4, 0, 0, 0.31, hits=0.86, hits_in_run=0.8
+            ),
+            ServerBar(0, "decode-0", "decode", False, 0, 0, 600_000, 0, 64, 12, 0.0, link=0.42, flows=3),
             ServerBar(1, "gpu-0", "gpu", True, 610_000, 80_000, 700_000, 64, 64, 1234, 0.99),
             ServerBar(1, "gpu-1", "gpu", True, 1, 0, 700_000, 1, 64, 0, None),
         ]
