@@ -18,6 +18,7 @@ __all__ = [
     "Close",
     "Effect",
     "End",
+    "HttpCall",
     "ModelRequest",
     "Outcome",
     "Reply",
@@ -68,12 +69,15 @@ class ModelRequest:
         tools: those that the reply may call.
         tool_choice: "auto", "none", "required", or the name of the one that must be called.
         most_tokens: limit on the reply, >= 1; None: none.
+        least_tokens: the reply must have that many at least, >= 1.
         is_exact: the reply must have exactly `most_tokens` (benchmarks).
         spoken: the reply is speech: its milestone is the end of the first sentence.
         before_ms: stages of the turn that are over when the request is made, in ms: endpointing, speech_to_text.
         after_ms: stages that follow its milestone, in ms: text_to_speech.
         metadata: the client's own, to be echoed.
         conversation: names what the request continues, if the protocol says so; "" leaves it to the prompt.
+        replies: of the model, that the prompt holds already.
+        tool_steps: of these, those that called tools since the user's last message.
     """
 
     ident: str
@@ -85,12 +89,15 @@ class ModelRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     most_tokens: int | None = None
+    least_tokens: int = 1
     is_exact: bool = False
     spoken: bool = False
     before_ms: Mapping[str, float] = field(default_factory=dict)
     after_ms: Mapping[str, float] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     conversation: str = ""
+    replies: int = 0
+    tool_steps: int = 0
 
     @property
     def prompt_tokens(self) -> int:
@@ -173,11 +180,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message for the client: a JSON object; `event` is its type where the transport wants it (SSE)."""
+    """A message for the client: a JSON object.
+
+    Attributes:
+        event: its type where the transport wants it (SSE).
+        is_last: nothing follows on this stream, or this is the whole answer.
+        text: sent as it is instead of the message, such as the `[DONE]` that ends a stream of chat chunks.
+    """
 
     message: Mapping[str, Any]
     event: str = ""
     is_last: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,15 @@ class WireSession(Protocol):
     def started(self, ident: str, reply: Reply, pipeline: str) -> Sequence[Effect]:
         """The pipeline has taken the request (before its prefill); the reply will be this one."""
 
+    def phase(self, ident: str, stage: str, at_ms: float, position: int | None) -> Sequence[Effect]:
+        """The request has come to a stage of the pipeline.
+
+        Args:
+            stage: as the feed names it.
+            at_ms: simulated time since the request was made.
+            position: its place in the stage's queue, from 0; None: not known, or no queue.
+        """
+
     def tokens(self, ident: str, given: int, now_s: float) -> Sequence[Effect]:
         """So many tokens of the reply have been given by now, in all."""
 
@@ -228,3 +251,19 @@ class WireSession(Protocol):
 
     def tick(self, now_s: float) -> Sequence[Effect]:
         """The time has come."""
+
+
+class HttpCall(WireSession, Protocol):
+    """One HTTP request: `received` gets its body, once; a client that goes away is told by `Cancel` of what runs.
+
+    The gateway reads the attributes when the first `Send` comes, and begins its answer with them.
+
+    Attributes:
+        status: of the answer.
+        headers: of the answer, beside those of every answer.
+        is_streamed: the answer is a stream of events; else it is the message of the only `Send`.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    is_streamed: bool
