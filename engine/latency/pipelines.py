@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from subsecond.engine.catalog import Catalog, Value
 from subsecond.engine.catalog import catalog as shipped_catalog
@@ -12,7 +12,7 @@ from subsecond.engine.core.config import Link, Pipeline, Policy, Pool, Role
 from subsecond.engine.errors import InputError
 from subsecond.engine.latency.core_cost import picoseconds, speculation_units
 from subsecond.engine.latency.model import KV_BYTES, ModelShape, model_shape, weight_format
-from subsecond.engine.latency.parameters import Override, Parameters
+from subsecond.engine.latency.parameters import Domain, Override, Parameters
 from subsecond.engine.latency.servers import AcceleratorServer, Units, WaferServer, accelerator_server, wafer_server
 from subsecond.engine.latency.speculation import LONGEST_DRAFT, kept_tokens
 from subsecond.engine.latency.transfer import fabric
@@ -33,6 +33,7 @@ class BuiltPipeline:
         core: what the simulation takes.
         parameters: every visible parameter with its source; what a user set says so.
         summary: derived figures by name, units in the name (`prefill_10k_ms`, `sessions_at_100k_tokens`).
+        domains: what each parameter that was read may be.
     """
 
     name: str
@@ -42,6 +43,7 @@ class BuiltPipeline:
     core: Pipeline
     parameters: dict[str, Value]
     summary: dict[str, float]
+    domains: dict[str, Domain] = field(default_factory=dict)
 
 
 def build_pipeline(
@@ -113,7 +115,7 @@ def build_pipeline(
     )
     summary = {**_summary(prefiller, decoder, units), **handoff}
     status = entry.fields.get("status", "shipping")
-    return BuiltPipeline(entry.name, entry.label, shape.name, status, core, p.values, summary)
+    return BuiltPipeline(entry.name, entry.label, shape.name, status, core, p.values, summary, p.domains)
 
 
 def _units(facts: Catalog, p: Parameters, shape: ModelShape, kv_bytes: float) -> Units:

@@ -15,6 +15,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, TurnEnd
 from subsecond.engine.hello import hello_of
+from subsecond.engine.latency.knobs import differ_in_step_times_alone
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
@@ -205,7 +206,7 @@ class LiveDriver:
             False, and nothing is changed, if the two differ in more than step times.
         """
         lane = next(lane for lane in self.lanes if lane.name == name)
-        if _without_costs(lane.pipeline) != _without_costs(pipeline):
+        if not differ_in_step_times_alone(lane.pipeline, pipeline):
             return False
         before = lane.step_costs()
         lane.pipeline = pipeline
@@ -232,17 +233,6 @@ def _value_at(value: int, table: FaultTable, now_ps: int) -> int:
 def _same_cost(a: StepCost, b: StepCost) -> bool:
     rest = (a.prefill_pair_ps, a.decode_unit_ps, a.kv_unit_ps) == (b.prefill_pair_ps, b.decode_unit_ps, b.kv_unit_ps)
     return rest and np.array_equal(a.compute_ps, b.compute_ps) and np.array_equal(a.memory_ps, b.memory_ps)
-
-
-def _without_costs(built: BuiltPipeline) -> str:
-    """All of a pipeline but its step times, to compare."""
-    core = built.core
-    parts = []
-    for pool in (core.entry, core.decode, core.fallback):
-        fields = {} if pool is None else {name: getattr(pool, name) for name in pool.__slots__ if name != "cost"}
-        parts.append(repr((fields, pool and len(pool.cost.compute_ps))))
-    rest = {name: getattr(core, name) for name in core.__slots__ if name not in ("entry", "decode", "fallback")}
-    return repr((parts, rest))
 
 
 class _Population:
