@@ -19,6 +19,7 @@ from subsecond.engine.feed import (
     Command,
     InjectFault,
     KeepRecording,
+    MendFault,
     Message,
     Notice,
     Pause,
@@ -150,7 +151,8 @@ class Service:
         looks = 0
         while True:
             driver = self._driver
-            messages: list[Message] = [*driver.turn_ends(), *driver.gauges(), driver.clock_message(time.time())]
+            messages: list[Message] = [*driver.turn_ends(), *driver.begun_faults(), *driver.gauges()]
+            messages.append(driver.clock_message(time.time()))
             if looks % LOAD_EVERY == 0:
                 messages.append(driver.load())
             looks += 1
@@ -216,6 +218,8 @@ class Service:
                 if duration_s is not None and not 0 < duration_s <= 1e6:
                     raise InputError("fault", "duration_s", duration_s, "a number of seconds above 0")
                 return list(driver.inject(FaultTable(kind, 0.0, duration_s, lane, target, value)))
+            case MendFault(kind, lane, target):
+                return list(driver.mend(kind, target, lane))
             case SetKnob(lane, key, value):
                 return self._turn(lane, key, value)
             case KeepRecording(path):

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 
 from subsecond.engine.core.config import Fault, FaultKind, Pipeline, Role
 from subsecond.engine.errors import InputError
+from subsecond.engine.feed import FaultNote
 from subsecond.engine.scenario import MAX_DURATION_S, FaultTable
 
-__all__ = ["FAULT_KINDS", "faults_of"]
+__all__ = ["FAULT_KINDS", "Spell", "changes", "faults_of", "spells_of"]
 
 FAULT_KINDS = (
     "prefill_down",
@@ -46,14 +47,31 @@ PS_PER_S = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class _Spell:
-    """One fault on one part: `kind` as it begins, `value` while it lasts; `end_ps` None: it is never mended."""
+class Spell:
+    """One fault on one pipeline, from its beginning to its end.
 
+    Attributes:
+        name, part, shown: kind, target and value as a scenario has them.
+        kind, target, value: of the core's fault that begins it; the value of a stall is the end that it was given.
+        end_ps: None: it is never mended.
+    """
+
+    name: str
+    part: int
+    shown: float | None
     kind: FaultKind
     target: int
     begin_ps: int
     end_ps: int | None
     value: int
+
+    def is_in_effect(self, at_ps: int) -> bool:
+        """Whether it has begun at a time, and not ended."""
+        return self.begin_ps <= at_ps and (self.end_ps is None or at_ps < self.end_ps)
+
+    def note(self, lane: int) -> FaultNote:
+        """What the feed says about it."""
+        return FaultNote(self.begin_ps, lane, self.name, self.part, self.shown, self.end_ps)
 
 
 def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], where: str) -> dict[str, list[Fault]]:
@@ -64,7 +82,12 @@ def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], wher
     Raises:
         InputError: unknown kind or pipeline, a part that no pipeline has, or a value out of range.
     """
-    found: dict[str, list[_Spell]] = {name: [] for name in pipelines}
+    return {name: changes(spells) for name, spells in spells_of(tables, pipelines, where).items()}
+
+
+def spells_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], where: str) -> dict[str, list[Spell]]:
+    """The faults that strike each pipeline, in the order of the tables; errors as in `faults_of`."""
+    found: dict[str, list[Spell]] = {name: [] for name in pipelines}
     for i, table in enumerate(tables):
         field = f"faults.{i}"
         if table.kind not in FAULT_KINDS:
@@ -78,24 +101,32 @@ def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], wher
             raise InputError(where, f"{field}.kind", table.kind, f"for {', '.join(names)} one of " + ", ".join(fitting))
         for name in struck:
             found[name].append(_spell(table, pipelines[name], where, field))
-    return {name: sorted(_changes(spells), key=lambda fault: fault.at_ps) for name, spells in found.items()}
+    return found
 
 
-def _changes(spells: Sequence[_Spell]) -> Iterator[Fault]:
-    """What changes when, part by part: of spells that overlap the worst counts."""
+def changes(spells: Sequence[Spell]) -> list[Fault]:
+    """What changes when, by time: of spells that overlap on a part the worst counts."""
+    found: list[Fault] = []
     for kind, target in dict.fromkeys((spell.kind, spell.target) for spell in spells):
-        own = [spell for spell in spells if (spell.kind, spell.target) == (kind, target)]
-        level = healthy = _healthy(kind)
-        for at in sorted({t for spell in own for t in (spell.begin_ps, spell.end_ps) if t is not None}):
-            active = [s.value for s in own if s.begin_ps <= at and (s.end_ps is None or at < s.end_ps)]
-            worst = max(active, key=lambda value: _severity(kind, value), default=healthy)
-            if worst == level:
-                continue
-            level = worst
-            if kind is FaultKind.SERVER_DOWN:
-                yield Fault(at, FaultKind.SERVER_UP if worst == healthy else kind, target)
-            elif kind is not FaultKind.STALL_UNTIL or worst != healthy:  # a stall ends by itself
-                yield Fault(at, kind, target, worst)
+        found += _changes(kind, target, [spell for spell in spells if (spell.kind, spell.target) == (kind, target)])
+    return sorted(found, key=lambda fault: fault.at_ps)
+
+
+def _changes(kind: FaultKind, target: int, spells: Sequence[Spell]) -> Iterator[Fault]:
+    """What changes on one part."""
+    level = healthy = _healthy(kind)
+    for at in sorted({t for spell in spells for t in (spell.begin_ps, spell.end_ps) if t is not None}):
+        active = [spell.value for spell in spells if spell.is_in_effect(at)]
+        worst = max(active, key=lambda value: _severity(kind, value), default=healthy)
+        if worst == level:
+            continue
+        if kind is FaultKind.SERVER_DOWN:
+            yield Fault(at, FaultKind.SERVER_UP if worst == healthy else kind, target)
+        elif kind is not FaultKind.STALL_UNTIL or worst != healthy:
+            yield Fault(at, kind, target, worst)
+        elif level > at:  # a stall ends by itself unless it is mended
+            yield Fault(at, kind, target, at)
+        level = worst
 
 
 def _healthy(kind: FaultKind) -> int:
@@ -122,12 +153,13 @@ def _parts(kind: str, pipeline: Pipeline) -> int:
     }.get(kind, 1)
 
 
-def _spell(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> _Spell:
+def _spell(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> Spell:
     parts = _parts(table.kind, pipeline)
     if not 0 <= table.target < parts:
         raise InputError(where, f"{field}.target", table.target, f"a number from 0 to {parts - 1}")
     if table.value is not None and table.kind not in _WITH_VALUE:
         raise InputError(where, f"{field}.value", table.value, f"no value for {table.kind}")
+    told = table.kind, table.target, table.value
     at = round(table.at_s * PS_PER_S)
     end = None if table.duration_s is None else at + round(table.duration_s * PS_PER_S)
     if end is not None and end > MAX_DURATION_S * PS_PER_S:
@@ -136,13 +168,13 @@ def _spell(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> _Sp
     if table.kind == "stall":
         if end is None:
             raise InputError(where, f"{field}.duration_s", "nothing", "how long the router stalls")
-        return _Spell(FaultKind.STALL_UNTIL, 0, at, end, end)
+        return Spell(*told, FaultKind.STALL_UNTIL, 0, at, end, end)
     if table.kind in ("prefill_down", "decode_down", "gpu_down"):
         server = table.target + (pipeline.entry.num_servers if table.kind == "decode_down" else 0)
-        return _Spell(FaultKind.SERVER_DOWN, server, at, end, 1)
+        return Spell(*told, FaultKind.SERVER_DOWN, server, at, end, 1)
     kind, value = _level(table, where, field)
     target = table.target if kind in (FaultKind.SERVER_SLOW, FaultKind.LINK_RATE) else 0
-    return _Spell(kind, target, at, end, value)
+    return Spell(*told, kind, target, at, end, value)
 
 
 def _level(table: FaultTable, where: str, field: str) -> tuple[FaultKind, int]:

@@ -228,7 +228,10 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
-    """A fault has been set; `until_ps`: None if it lasts."""
+    """A fault has begun; `until_ps`: None if it lasts.
+
+    When it is mended early it is told once more, the same but for `until_ps`.
+    """
 
     at_ps: int
     lane: int
@@ -296,7 +299,7 @@ class InjectFault(msgspec.Struct, frozen=True, tag="inject"):
 
 
 class MendFault(msgspec.Struct, frozen=True, tag="mend"):
-    """Let a fault in effect end now; `None` for `lane`: on every lane."""
+    """Let a fault in effect end now; `None` for `lane`: on every lane where it is."""
 
     kind: str
     lane: str | None = None

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.core.config import NOT_SCHEDULED, StepCost
+from subsecond.engine.core.config import MAX_PS, NOT_SCHEDULED, FaultKind, StepCost
 from subsecond.engine.errors import InputError
-from subsecond.engine.faults import faults_of
+from subsecond.engine.faults import Spell, spells_of
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, TurnEnd
 from subsecond.engine.hello import hello_of
 from subsecond.engine.latency.knobs import differ_in_step_times_alone
@@ -21,6 +21,7 @@ from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
 
 from .clock import PacedClock
+from .faultboard import FaultBoard
 from .lane import LiveLane
 from .turnmap import turn_map
 
@@ -55,7 +56,6 @@ class LiveDriver:
                 name,
                 built,
                 turns,
-                plan.faults[name],
                 plan.budgets,
                 seed=plan.scenario.seed,
                 compiled=compiled,
@@ -65,7 +65,9 @@ class LiveDriver:
         duration_s = plan.scenario.duration_s
         self._stop_ps = None if duration_s is None else round(duration_s * PS_PER_S)
         self._population = _Population(plan, len(self.lanes)) if keep_population else None
-        self._active_faults: list[FaultNote] = []
+        self._faults = FaultBoard(
+            spells_of(plan.scenario.faults, {name: p.core for name, p in plan.pipelines.items()}, plan.scenario.where)
+        )
         self._late_s: deque[float] = deque(maxlen=4096)
         self._wake = asyncio.Event()
         self.is_over = False
@@ -108,12 +110,14 @@ class LiveDriver:
         if due is not None and due <= now and not self.clock.is_paused:
             self._late_s.append((now - due) / PS_PER_S / self.clock.speed)
         for lane in self.lanes:
+            for fault in self._faults.take_due(lane.number, now):
+                lane.engine.inject(fault)
             lane.engine.run_until(now)
         self.is_over = self._stop_ps is not None and now >= self._stop_ps
 
     def _next_ps(self) -> int | None:
-        times = [at for lane in self.lanes if (at := lane.engine.next_event_ps) is not None]
-        return min(times, default=None)
+        times = [self._faults.next_ps(), *(lane.engine.next_event_ps for lane in self.lanes)]
+        return min((at for at in times if at is not None), default=None)
 
     def _wait_s(self) -> float:
         due = self._next_ps()
@@ -132,11 +136,11 @@ class LiveDriver:
     def gauges(self) -> list[Gauges]:
         """Every lane at this moment."""
         now = self.now_ps
-        self._active_faults = [f for f in self._active_faults if f.until_ps is None or f.until_ps > now]
-        words = [
-            tuple(f"{f.kind} {f.target}" for f in self._active_faults if f.lane == lane.number) for lane in self.lanes
-        ]
-        return [lane.gauges(now, faults) for lane, faults in zip(self.lanes, words, strict=True)]
+        return [lane.gauges(now, self._faults.words(lane.number, now + 1)) for lane in self.lanes]
+
+    def begun_faults(self) -> list[FaultNote]:
+        """Faults of the scenario that have begun since the last call."""
+        return self._faults.take_begun(self.now_ps)
 
     def clock_message(self, wall_s: float) -> Clock:
         """The clock at this moment; `wall_s`: seconds since 1970."""
@@ -182,20 +186,29 @@ class LiveDriver:
     def inject(self, table: FaultTable) -> list[FaultNote]:
         """Let a fault happen now; `table.at_s` is not read.
 
+        Returns:
+            One note for each lane that it strikes.
+
         Raises:
             InputError: there is no such fault, lane or part.
         """
-        now = max(self.now_ps, *(lane.engine.now_ps for lane in self.lanes)) + 1
+        now = self.now_ps + 1
         pipelines = {lane.name: lane.pipeline.core for lane in self.lanes}
-        found = faults_of([_at_zero(table)], pipelines, "fault")
-        notes = []
-        for lane in self.lanes:
-            for fault in found[lane.name]:
-                lane.engine.inject(replace(fault, at_ps=fault.at_ps + now, value=_value_at(fault.value, table, now)))
-            if found[lane.name]:
-                until = None if table.duration_s is None else now + round(table.duration_s * PS_PER_S)
-                notes.append(FaultNote(now, lane.number, table.kind, table.target, table.value, until))
-        self._active_faults += notes
+        found = spells_of([_at_zero(table)], pipelines, "fault")
+        notes = [self._faults.add(lane.number, _later(spell, now)) for lane in self.lanes for spell in found[lane.name]]
+        self.poke()
+        return notes
+
+    def mend(self, kind: str, target: int, lane: str | None = None) -> list[FaultNote]:
+        """Let a fault in effect end now, on one lane or on all.
+
+        Returns:
+            The faults that have ended, with this as their end.
+
+        Raises:
+            InputError: there is no such lane, or no such fault is in effect there.
+        """
+        notes = self._faults.mend(kind, target, lane, self.now_ps + 1)
         self.poke()
         return notes
 
@@ -225,9 +238,17 @@ def _at_zero(table: FaultTable) -> FaultTable:
     return FaultTable(table.kind, 0.0, table.duration_s, table.pipeline, table.target, table.value)
 
 
-def _value_at(value: int, table: FaultTable, now_ps: int) -> int:
-    """A stall's value is the time of its end."""
-    return value + now_ps if table.kind == "stall" else value
+def _later(spell: Spell, by_ps: int) -> Spell:
+    """The same fault at a later time; the value of a stall is its end.
+
+    Raises:
+        InputError: it would end beyond all times that the core can reckon with.
+    """
+    end = None if spell.end_ps is None else spell.end_ps + by_ps
+    if end is not None and end > MAX_PS:
+        raise InputError("fault", "duration_s", (end - by_ps) / PS_PER_S, "a shorter one, or none")
+    value = spell.value + by_ps if spell.kind is FaultKind.STALL_UNTIL else spell.value
+    return replace(spell, begin_ps=spell.begin_ps + by_ps, end_ps=end, value=value)
 
 
 def _same_cost(a: StepCost, b: StepCost) -> bool:

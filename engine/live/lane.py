@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.budgets import Budget
-from subsecond.engine.core.config import Fault, Pool, StepCost
+from subsecond.engine.core.config import Pool, StepCost
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.results import STAGES, open_stage
 from subsecond.engine.feed import Gauges, OpenTurn, ServerGauge, TurnEnd
@@ -44,7 +44,6 @@ class LiveLane:
         name: str,
         pipeline: BuiltPipeline,
         turns: TurnMap,
-        faults: Sequence[Fault],
         budgets: Sequence[Budget],
         *,
         seed: int,
@@ -53,7 +52,7 @@ class LiveLane:
         self.number = number
         self.name = name
         self.pipeline = pipeline
-        self.engine = Engine(pipeline.core, turns.workload, faults, seed=seed, compiled=compiled, can_fail=True)
+        self.engine = Engine(pipeline.core, turns.workload, seed=seed, compiled=compiled, can_fail=True)
         self._turns = turns
         self._budgets = budgets
         self._seen = self.engine.sessions().request

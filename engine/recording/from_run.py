@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.faults import faults_of
+from subsecond.engine.faults import spells_of
 from subsecond.engine.feed import (
     FaultNote,
     Hello,
@@ -175,17 +174,7 @@ def _met(turns: Turns, begun: Int64, is_over: NDArray[np.bool_], plan: Plan) -> 
 
 def _fault_notes(plan: Plan) -> list[FaultNote]:
     """The scenario's faults as the feed tells them, by time, one for each lane that they strike."""
-    notes = []
-    for table in plan.scenario.faults:
-        for number, (name, built) in enumerate(plan.pipelines.items()):
-            if table.pipeline not in (None, name):
-                continue
-            alone = msgspec.structs.replace(table, pipeline=None)
-            try:
-                faults_of([alone], {name: built.core}, plan.scenario.where)
-            except InputError:  # this pipeline has no such part
-                continue
-            at = round(table.at_s * PS_PER_S)
-            until = None if table.duration_s is None else at + round(table.duration_s * PS_PER_S)
-            notes.append(FaultNote(at, number, table.kind, table.target, table.value, until))
+    cores = {name: built.core for name, built in plan.pipelines.items()}
+    spells = spells_of(plan.scenario.faults, cores, plan.scenario.where)
+    notes = [spell.note(number) for number, own in enumerate(spells.values()) for spell in own]
     return sorted(notes, key=lambda note: note.at_ps)

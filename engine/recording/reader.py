@@ -263,8 +263,10 @@ class Recording:
         return {lane: gauges for lane, gauges in found.items() if isinstance(gauges, Gauges)}
 
     def faults(self, until_ps: int | None = None) -> list[FaultNote]:
-        """Faults set at or before a moment, by time."""
-        return [m for _, _, m in self._messages("faults", -1, until_ps) if isinstance(m, FaultNote)]
+        """Faults set at or before a moment, by time; one that was mended early has the end that it came to have."""
+        notes = [m for _, _, m in self._messages("faults", -1, until_ps) if isinstance(m, FaultNote)]
+        # what is told again of a fault is told later, so that the last note of each holds
+        return list({(m.at_ps, m.lane, m.kind, m.target, m.value): m for m in notes}.values())
 
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""

@@ -84,7 +84,7 @@ CREATE TABLE loads (        -- sessions at work by agent kind
   seq INTEGER PRIMARY KEY, at_ps INTEGER,
   sessions TEXT, wanted TEXT  -- JSON, by agent
 );
-CREATE TABLE faults (
+CREATE TABLE faults (       -- one that was mended early has a second row, the same but for its end, which holds
   seq INTEGER PRIMARY KEY, at_ps INTEGER, lane INTEGER, kind TEXT, target INTEGER, value REAL,
   until_ps INTEGER          -- NULL: it lasts
 );

@@ -8,15 +8,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
+import msgspec
 import pytest
 import websockets
 
 from subsecond.agents.observers import Observers
 from subsecond.agents.plan import plan_run
-from subsecond.agents.service import Service
+from subsecond.agents.service import MakePlan, Service
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
     Clock,
@@ -26,6 +28,7 @@ from subsecond.engine.feed import (
     Hello,
     InjectFault,
     Load,
+    MendFault,
     Message,
     Notice,
     Pause,
@@ -54,9 +57,9 @@ def make_plan(more: Sequence[str]) -> Plan:
 
 
 @asynccontextmanager
-async def serving(**options: float) -> AsyncIterator[str]:
+async def serving(plan: MakePlan = make_plan, **options: float) -> AsyncIterator[str]:
     """A service in this process; yields its address."""
-    service = Service(make_plan, **{"speed": 20.0, "head_start_s": 60.0, **options})
+    service = Service(plan, **{"speed": 20.0, "head_start_s": 60.0, **options})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(service.run("127.0.0.1", 0, address.set_result))
     try:
@@ -67,9 +70,9 @@ async def serving(**options: float) -> AsyncIterator[str]:
             await task
 
 
-def served(test: Callable[[str], Awaitable[None]], **options: float) -> None:
+def served(test: Callable[[str], Awaitable[None]], plan: MakePlan = make_plan, **options: float) -> None:
     async def run() -> None:
-        async with serving(**options) as url:
+        async with serving(plan, **options) as url:
             await asyncio.wait_for(test(url), WAIT_S)
 
     asyncio.run(run())
@@ -134,8 +137,31 @@ def test_commands_change_the_run_for_everybody() -> None:
             note = await until(other, FaultNote)
             assert note.kind == "decode_down"
             await until(other, Gauges, lambda gauges: gauges.faults == ("decode_down 0",))
+            await ask(other, MendFault("decode_down"))
+            mended = await until(one, FaultNote, lambda told: told.until_ps != note.until_ps)
+            assert mended == msgspec.structs.replace(note, until_ps=mended.until_ps)
+            await until(one, Gauges, lambda gauges: gauges.lane == note.lane and gauges.servers[1].up)
+            async with connect(url) as late:
+                assert [await until(late, FaultNote) for _ in range(2)] == [note, mended]
 
     served(test)
+
+
+def test_faults_of_the_scenario_are_told_when_they_begin() -> None:
+    def faulty_plan(more: Sequence[str]) -> Plan:
+        plan = make_plan(more)
+        tables = dict(plan.scenario.tables) | {"faults": [{"kind": "decode_down", "at_s": 62.0}]}
+        return plan_run(parse_scenario(tables, Path("faulty.toml")), reserve=20)
+
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            note = await until(socket, FaultNote)
+            assert (note.at_ps, note.kind, note.until_ps) == (62 * 10**12, "decode_down", None)
+            await until(socket, Gauges, lambda gauges: gauges.faults == ("decode_down 0",))
+            await ask(socket, MendFault("decode_down"))
+            await until(socket, FaultNote, lambda told: told.until_ps is not None)
+
+    served(test, plan=faulty_plan)
 
 
 def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> None:
@@ -166,6 +192,8 @@ def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> Non
         ('{"type": "set-load", "agents": "robots", "sessions": 1}', "robots"),
         ('{"type": "set-load", "agents": "coding", "sessions": -1}', "-1"),
         ('{"type": "inject", "kind": "meteor"}', "meteor"),
+        ('{"type": "mend", "kind": "throttle"}', "there is none"),
+        ('{"type": "mend", "kind": "throttle", "lane": "tpu"}', "tpu"),
         ('{"type": "inject", "kind": "stall", "duration_s": -1}', "duration_s"),
         ('{"type": "set-knob", "lane": "gpu", "key": "nothing", "value": 1}', "nothing"),
         ('{"type": "set-knob", "lane": "tpu", "key": "network_ms", "value": 1}', "tpu"),

@@ -78,7 +78,17 @@ class Orchestrator:
         elif kind is FaultKind.THROTTLE:
             self.sim.throttle = value
         else:
-            self.sim.stalled_until = value
+            self.stall(value, t)
+
+    def stall(self, until: int, t: int) -> None:
+        due = max(t, until) + self.sim.pipeline.route_ps
+        if until < self.sim.stalled_until:
+            for q in self.present_in_order():
+                if q.routed_at > due and isinstance(q.wait, Event):
+                    self.sim.features.add("stall ended early")
+                    q.wait.call_off()
+                    self.sim.routing.wait_for_routing(q, due)
+        self.sim.stalled_until = until
 
     def set_cost(self, i: int, cost: StepCost) -> None:
         self.sim.features.add("step cost set")

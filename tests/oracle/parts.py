@@ -40,6 +40,7 @@ class Request:
     mark: int = 0
     late: int = 0
     paused: int = -1
+    routed_at: int = -1  # when the router forwards it, while that is to come
     was_taken: bool = False  # by a COLOCATED or PREFILL server in this attempt
     lost_its_place: bool = False  # preempted on DECODE before its first token
     place: str = "idle"

@@ -75,7 +75,11 @@ class Routing:
             q.mark = t + self.sim.pipeline.retry_ps
             q.wait = self.sim.at(q.mark, ARRIVE, q.session, lambda t: self.admit(q, t))
             return
-        self.wait_for_queue(q, max(t, self.sim.stalled_until) + self.sim.pipeline.route_ps)
+        self.wait_for_routing(q, max(t, self.sim.stalled_until) + self.sim.pipeline.route_ps)
+
+    def wait_for_routing(self, q: Request, time: int) -> None:
+        q.routed_at = time
+        self.wait_for_queue(q, time)
 
     def wait_for_queue(self, q: Request, time: int) -> None:
         q.wait = self.sim.at(time, ENQUEUE, q.session, lambda t: self.enqueue_event(q, t))
@@ -97,6 +101,7 @@ class Routing:
             q.decode_place = ""
             self.enqueue_decode(q, t)
         else:
+            q.routed_at = -1
             q.close("routing", t)
             self.enqueue(q, t)
 

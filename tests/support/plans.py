@@ -9,6 +9,7 @@ import numpy as np
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.core.config import Pipeline, Workload
+from subsecond.engine.faults import faults_of
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
@@ -51,12 +52,13 @@ def tool_turns(work: Workload) -> Workload:
 def plan(work: Workload | None = None, cores: dict[str, Pipeline] | None = None, **tables: object) -> Plan:
     cores = cores or {"gpu": colocated(), "split": disaggregated()}
     scenario = {"pipelines": {n: {} for n in cores}, "agents": [{"kind": "coding", "sessions": 1}], **tables}
+    read = parse_scenario(scenario, Path("small.toml"))
     work = work or tool_turns(workload(sessions=6, requests=4, kinds=("coding", "voice")))
     return Plan(
-        scenario=parse_scenario(scenario, Path("small.toml")),
+        scenario=read,
         workload=work,
         pipelines={n: BuiltPipeline(n, n, "tiny", "shipping", core, {}, {}) for n, core in cores.items()},
-        faults={n: [] for n in cores},
+        faults=faults_of(read.faults, cores, "small.toml"),
         budgets=(Budget("own", "coding", 20 * MS, None, None, 95.0, "test"),),
     )
 

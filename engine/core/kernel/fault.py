@@ -12,6 +12,7 @@ from .codes import (
     D_QUEUED,
     D_RUNNING,
     DECODE,
+    ENQUEUE,
     HANDOFF_LOSS,
     LEAVING,
     LINK_RATE,
@@ -21,6 +22,7 @@ from .codes import (
     QUEUED,
     ROLE_DECODE,
     ROLE_PREFILL,
+    ROUTING,
     RUN,
     RUNNING,
     SERVER_DOWN,
@@ -33,6 +35,7 @@ from .codes import (
     WAITING,
 )
 from .depart import given_until, release_decode, unstage
+from .heap import push_event
 from .jit import kernel
 from .kv import drop, lru_list
 from .link import change_rate
@@ -252,6 +255,21 @@ def _set_link_rate(
 
 
 @kernel
+def _set_stall(g: Global, until: int, at: int) -> None:
+    """The router stalls until a time; if that is sooner than before, requests that it holds back go on then."""
+    due = max(at, until) + g.route
+    if until < g.stalled_until:
+        for s in range(g.num_sessions):
+            session = g.sessions[s]
+            # After a loss a request waits likewise, but its stage has a mark that is still to come, or is a later one.
+            held_back = session.place == WAITING and session.stage == ROUTING and session.mark <= at
+            if session.active == 1 and held_back and session.due > due:
+                session.due = due
+                push_event(g, due, ENQUEUE, s)
+    g.stalled_until = until
+
+
+@kernel
 def apply_fault(
     g: Global,
     kind: int,
@@ -287,4 +305,4 @@ def apply_fault(
     elif kind == THROTTLE:
         g.throttle = value
     elif kind == STALL_UNTIL:
-        g.stalled_until = value
+        _set_stall(g, value, at)

@@ -34,7 +34,7 @@ needs_numba = pytest.mark.skipif(
 EXPECTED = """
 status FINISHED, status CANCELLED, status TOO_LONG, status THROTTLED, status LOST, status NO_SERVER
 fault SERVER_DOWN, fault SERVER_UP, fault SERVER_SLOW, fault LINK_RATE, fault HANDOFF_LOSS, fault THROTTLE
-fault STALL_UNTIL, step cost set
+fault STALL_UNTIL, stall ended early, step cost set
 RETRY before the first token, RETRY after the first token
 REPREFILL before the first token, REPREFILL after the first token
 FALLBACK before the first token, FALLBACK after the first token

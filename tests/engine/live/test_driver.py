@@ -18,7 +18,6 @@ from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.run import Plan, run_plan
-from subsecond.engine.scenario import FaultTable
 from subsecond.engine.turns import TurnState
 
 
@@ -152,27 +151,6 @@ def test_pause_step_and_speed() -> None:
     for speed in (0.0, 101.0, float("nan")):
         with pytest.raises(ValueError, match="speed"):
             live.clock.set_speed(speed)
-
-
-def test_a_fault_strikes_now_and_is_mended() -> None:
-    hand = Hand()
-    live = driver(plan(), hand, speed=1.0)
-    hand.now_s += 0.01
-    live.advance()
-    (note,) = live.inject(FaultTable("decode_down", 0.0, duration_s=0.02))
-    assert (note.lane, note.kind) == (1, "decode_down")
-    hand.now_s += 0.005
-    live.advance()
-    gpu, split = live.gauges()
-    assert gpu.faults == ()
-    assert split.faults == ("decode_down 0",)
-    assert not split.servers[2].up
-    hand.now_s += 0.05
-    live.advance()
-    assert live.gauges()[1].servers[2].up
-    assert live.gauges()[1].faults == ()
-    with pytest.raises(InputError, match="prefill_down"):
-        live.inject(FaultTable("meteor", 0.0))
 
 
 def test_other_step_times_hold_from_now_on() -> None:

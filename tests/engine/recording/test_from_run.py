@@ -101,15 +101,17 @@ def test_every_turn_that_ended_is_recorded_as_it_was(run: Run, path: Path) -> No
 
 def test_a_live_run_tells_the_same_turns(run: Run, path: Path) -> None:
     """Its messages, put into a recording, are those that the run in virtual time has written at once."""
-    driver = LiveDriver(run.plan, PacedClock(), keep_population=False)
+    clock = PacedClock(paused=True)
+    driver = LiveDriver(run.plan, clock, keep_population=False)
     told: list[TurnEnd] = []
     for second in range(1, 41):
-        for lane in driver.lanes:
-            lane.engine.run_until(second * S)
+        clock.step_to(second * S)
+        driver.advance()
         told += driver.turn_ends()
     with Recording.open(path) as recording:
         assert sorted(told, key=lambda end: (end.end_ps, end.lane, end.turn)) == recording.turn_ends()
         hello = recording.hello()
+        assert driver.begun_faults() == recording.faults()
     assert driver.hello(hello.run, hello.recording) == hello
 
 

@@ -237,3 +237,16 @@ def test_views_speak_in_names_and_milliseconds(path: Path) -> None:
     assert sessions.fetchall() == [(0, 4, 100, 40 * MS), (1, 4, 100, 40 * MS)]
     assert connection.execute("SELECT turns_column FROM stages WHERE name = 'tools'").fetchone() == ("stage_tools_ps",)
     connection.close()
+
+
+def test_a_fault_that_was_mended_early_has_its_real_end(tmp_path: Path) -> None:
+    planned, lasting = FaultNote(S, 0, "gpu_down", 0, None, 9 * S), FaultNote(2 * S, 1, "throttle", 0, 0.5, None)
+    mended = FaultNote(S, 0, "gpu_down", 0, None, 3 * S)
+    with Recorder(tmp_path / "run", hello()) as recorder:
+        for note in (planned, lasting, mended):
+            recorder.put(note)
+    with Recording.open(tmp_path / "run") as recording:
+        assert recording.faults() == [mended, lasting]
+        assert recording.state_at(3 * S - 1).faults == (mended, lasting)
+        assert recording.state_at(3 * S).faults == (lasting,)
+        assert list(recording.messages()) == [planned, mended, lasting]
