@@ -46,8 +46,17 @@ class Form(Protocol):
     def sessions(self, names: Sequence[str]) -> list[Int64]:
         """Copies of fields of all sessions, [num_sessions] each."""
 
+    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
+        """Copies of fields of some sessions, [len(sessions)] each."""
+
+    def server(self, number: int) -> state.Server:
+        """A server's record; to be read only."""
+
     def set_column(self, name: str, values: Int64) -> None:
         """Replace an integer column."""
+
+    def cool(self, start: int, stop: int) -> None:
+        """Let the places `start` to `stop` of `warm` be cold."""
 
     def make_room(self, margin: int, journal_margin: int) -> tuple[int, int]:
         """Let events and journal grow until there is room for that many more.
@@ -97,6 +106,15 @@ class ArrayForm:
 
     def sessions(self, names: Sequence[str]) -> list[Int64]:
         return [self._arrays["sessions"][name].astype(np.int64) for name in names]
+
+    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
+        return [self._arrays["sessions"][name][sessions].astype(np.int64) for name in names]
+
+    def server(self, number: int) -> state.Server:
+        return state.Server(*self._arrays["servers"][number].item())
+
+    def cool(self, start: int, stop: int) -> None:
+        self._arrays["warm"][start:stop] = 0
 
     def set_column(self, name: str, values: Int64) -> None:
         self._keep(name, values)
@@ -153,6 +171,17 @@ class ObjectForm:
     def sessions(self, names: Sequence[str]) -> list[Int64]:
         sessions = self._state.sessions
         return [np.array([getattr(session, name) for session in sessions], np.int64) for name in names]
+
+    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
+        chosen = [self._state.sessions[s] for s in sessions.tolist()]
+        return [np.array([getattr(session, name) for session in chosen], np.int64) for name in names]
+
+    def server(self, number: int) -> state.Server:
+        return self._state.servers[number]
+
+    def cool(self, start: int, stop: int) -> None:
+        for place in range(start, stop):
+            self._state.warm[place] = 0
 
     def set_column(self, name: str, values: Int64) -> None:
         setattr(self._state, name, values.data)

@@ -24,6 +24,7 @@ __all__ = [
     "Role",
     "Status",
     "StepCost",
+    "Submission",
     "Workload",
 ]
 
@@ -333,6 +334,42 @@ class Workload:
     def __post_init__(self) -> None:
         _check_sessions(self)
         _check_requests(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request that comes from outside while the run goes on; fields as in `Workload`.
+
+    Attributes:
+        group, group_tokens: prefix group that its session belongs to from now on, and the leading tokens that are
+            computed if the group is cold and found if it is warm.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    reuse_tokens: int = 0
+    milestone_tokens: int = 0
+    group: int = -1
+    group_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.prompt_tokens >= 1, f"prompt_tokens must be >= 1, got {self.prompt_tokens}")
+        _require(
+            1 <= self.output_tokens <= MAX_OUTPUT_TOKENS,
+            f"output_tokens must be in 1..{MAX_OUTPUT_TOKENS}, got {self.output_tokens}",
+        )
+        _require(
+            self.prompt_tokens + self.output_tokens <= MAX_TOKENS,
+            f"prompt and output together must be <= {MAX_TOKENS} tokens, got {self.prompt_tokens + self.output_tokens}",
+        )
+        _require(
+            0 <= self.reuse_tokens < self.prompt_tokens,
+            f"reuse_tokens must be in 0..{self.prompt_tokens - 1}, got {self.reuse_tokens}",
+        )
+        _require(
+            0 <= self.milestone_tokens <= self.output_tokens,
+            f"milestone_tokens must be in 0..{self.output_tokens} (0: the last one), got {self.milestone_tokens}",
+        )
 
 
 def _check_sessions(w: Workload) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import ArrayForm, Form, ObjectForm
-from .config import MAX_PS, NOT_SCHEDULED, Fault, FaultKind, Pipeline, Pool, StepCost, Workload
+from .config import MAX_PS, NOT_SCHEDULED, Fault, FaultKind, Pipeline, Pool, StepCost, Submission, Workload
 from .execution import load_kernel, plan_execution
 from .kernel import codes, state
+from .kernel.segment import boundaries_until
 from .layout import cost_table, fault_table, lay_out, server_names
 from .results import Results, ServerCounters, ServerLoad, SessionColumns, results_of
 from .tokens import token_times
@@ -155,6 +156,76 @@ class Engine:
         if begun or self._form.get_session(session, "active") or self._form.get_session(session, "arrive_at") >= 0:
             raise ValueError(f"session {session} has been started")
         self._send(session, at_ps)
+
+    def submit(self, session: int, at_ps: int, submission: Submission) -> None:
+        """Let an outside session send a request at `at_ps` (client time); its row of results begins anew.
+
+        An outside session is a root session of one request that waits for its start. It may send again and again, when
+        its previous request has ended; read that one's results before.
+
+        Raises:
+            ValueError: the time has passed, the session is no such one or has a request under way, or there is no such
+                group.
+        """
+        work, form = self.workload, self._form
+        row = int(work.session_first_request[session]) if 0 <= session < work.num_sessions else -1
+        if (
+            row < 0
+            or work.session_start_ps[session] != NOT_SCHEDULED
+            or work.session_first_request[session + 1] != row + 1
+        ):
+            raise ValueError(f"session {session} is not one that requests can be submitted to")
+        if form.get_session(session, "active") or form.get_session(session, "arrive_at") >= 0:
+            raise ValueError(f"session {session} has a request under way")
+        if not -1 <= submission.group < len(work.group_tokens):
+            raise ValueError(f"group must be in -1..{len(work.group_tokens) - 1}, got {submission.group}")
+        if self.num_events and at_ps + self.pipeline.network_ps <= self.now_ps:
+            raise ValueError(f"the time {at_ps} ps has passed: the engine is at {self.now_ps} ps")
+        values = self._rows.reshape(-1, self._columns)[row]
+        values[:] = 0
+        values[codes.IN_PROMPT] = submission.prompt_tokens << 32 | submission.reuse_tokens
+        milestone = submission.milestone_tokens or submission.output_tokens
+        values[codes.IN_OUTPUT] = submission.output_tokens << 32 | milestone
+        form.put_session(session, "repeat", form.get_session(session, "repeat") + 1)
+        form.put_session(session, "request", row)
+        form.put_session(session, "request_end", row + 1)
+        form.put_session(session, "group", submission.group)
+        form.put_session(session, "group_tokens", submission.group_tokens)
+        self._send(session, at_ps)
+
+    def given(self, sessions: Int64) -> Int64:
+        """Tokens that the users of some sessions have been given of their present or last request, [len(sessions)].
+
+        As of the time reached; at the server, so that the client has them `network_ps` later.
+        """
+        names = ("active", "place", "decode_place", "server", "decode_server", "given", "given_at_join", "join_step")
+        active, place, decode_place, server, decode_server, given, at_join, join_step = self._form.fields_of(
+            sessions, names
+        )
+        (arrive_at,) = self._form.fields_of(sessions, ("arrive_at",))
+        given[arrive_at >= 0] = 0  # a request that has been sent and has not arrived
+        on_entry = (active == 1) & (place == codes.RUNNING)
+        on_decode = (active == 1) & (decode_place == codes.D_RUNNING)
+        where = np.where(on_decode, decode_server, server)
+        for number in np.unique(where[on_entry | on_decode]).tolist():
+            own = np.flatnonzero((where == number) & (on_entry | on_decode))
+            record = self._form.server(number)
+            steps = record.step + boundaries_until(record, self.reached_ps) - join_step[own]
+            made = at_join[own] + steps * record.growth // self.pipeline.entry.units_per_token
+            (output,) = self._form.fields_of(sessions[own], ("output",))
+            given[own] = np.minimum(output, made)
+        return given
+
+    def forget_group(self, group: int) -> None:
+        """Let a prefix group be cold on every server: its number is to stand for another prefix.
+
+        Raises:
+            ValueError: there is no such group.
+        """
+        if not 0 <= group < len(self.workload.group_tokens):
+            raise ValueError(f"group must be in 0..{len(self.workload.group_tokens) - 1}, got {group}")
+        servers = len(server_names(self.pipeline))
+        self._form.cool(group * servers, (group + 1) * servers)
 
     def retire(self, session: int) -> None:
         """Let a session end with its present request, or at once if it is between two; its sub-agents go on.

@@ -43,8 +43,12 @@ MASK = (1 << 31) - 1
 
 @kernel
 def draw(g: Global, session: Session) -> int:
-    """The request's next random number, 31 bits, from the seed, the request's id and the count of its draws."""
-    x = ((session.request & MASK) * 2654435 + (g.seed & MASK) * 40503 + session.draws * 69069 + 12345) & MASK
+    """The request's next random number, 31 bits, from the seed, the request's id and the count of its draws.
+
+    Requests that use one row, one after the other, draw on.
+    """
+    salt = (session.repeat * 40692) & MASK
+    x = ((session.request & MASK) * 2654435 + (g.seed & MASK) * 40503 + session.draws * 69069 + salt + 12345) & MASK
     session.draws += 1
     for _ in range(2):
         x ^= x >> 15

@@ -160,6 +160,7 @@ class Session:
     decode_server: I4
     heap_index: I4
     draws: I4
+    repeat: I4  # how often its row has been used again
     place: I1
     decode_place: I1
     stage: I1
