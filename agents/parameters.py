@@ -26,7 +26,7 @@ from importlib import resources
 from subsecond.engine.errors import InputError
 from subsecond.engine.workload.distributions import Table, quantiles
 
-__all__ = ["Parameter", "Parameters", "load_document", "parse_parameters"]
+__all__ = ["Parameter", "Parameters", "load_document", "parse_parameters", "probability_of"]
 
 #: Units and how many of the table's integer units (tokens, microseconds, counts) one of them is.
 UNITS = {"tokens": 1.0, "turns": 1.0, "steps": 1.0, "tasks": 1.0, "s": 1e6, "ms": 1e3}
@@ -206,7 +206,7 @@ def _overridden(entry: Parameter, part: str, value: object, where: str, field: s
         points = {_label(p): v * factor for p, v in entry.points}
         return replace(base, points=_points(base, points, where, field))
     if part:
-        _probability(part, where, field)
+        probability_of(part, where, field)
         points = {_label(p): v for p, v in entry.points} | {part: _number(value, where, field)}
         return replace(base, points=_points(base, points, where, field))
     if entry.is_distribution and isinstance(value, Mapping):
@@ -219,7 +219,8 @@ def _points(entry: Parameter, value: object, where: str, field: str) -> tuple[tu
     if not isinstance(value, Mapping) or not value:
         raise InputError(where, field, value, "quantiles such as { p50 = 2, p99 = 87, max = 140 }")
     points = sorted(
-        (_probability(label, where, field), _bounded(entry, v, where, f"{field}.{label}")) for label, v in value.items()
+        (probability_of(label, where, field), _bounded(entry, v, where, f"{field}.{label}"))
+        for label, v in value.items()
     )
     for (p, low), (q, high) in itertools.pairwise(points):
         if q == p or high < low:
@@ -228,7 +229,12 @@ def _points(entry: Parameter, value: object, where: str, field: str) -> tuple[tu
     return tuple(points)
 
 
-def _probability(label: object, where: str, field: str) -> float:
+def probability_of(label: object, where: str, field: str) -> float:
+    """Probability that a quantile's label names: min, max, p50, p99.9.
+
+    Raises:
+        InputError: it names none.
+    """
     if label == "min":
         return 0.0
     if label == "max":
