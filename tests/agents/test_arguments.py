@@ -103,7 +103,7 @@ KEYWORDS = re.findall(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(schema=st.dictionaries(st.sampled_from(KEYWORDS), json_values, max_size=8), chance=st.floats(0, 0.999))
 def test_any_schema_gets_arguments(schema: dict[str, Any], chance: float) -> None:
     assert isinstance(arguments(required(a=schema, command=schema)), dict)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsecond.agents.replies import MOST_TOOL_STEPS, ReplyWriter
@@ -50,6 +50,7 @@ def test_tokens_are_real_ones() -> None:
         assert COUNTER.count("".join(reply.pieces)) == len(reply.pieces)
 
 
+@settings(deadline=None)  # a busy machine
 @given(most=st.integers(1, 3000), agent=st.sampled_from(["coding", "voice"]), tools=st.booleans(), exact=st.booleans())
 def test_a_limit_is_kept_and_an_exact_length_reached(most: int, agent: str, tools: bool, exact: bool) -> None:
     choice = "required" if tools else "auto"
