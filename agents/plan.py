@@ -19,11 +19,16 @@ from subsecond.engine.latency.pipelines import BuiltPipeline, build_pipeline
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import AgentsTable, Scenario
 from subsecond.engine.workload.assembly import limit_turns, merge
+from subsecond.engine.workload.outside import outside_sessions, outside_workload
 from subsecond.engine.workload.traces import SAMPLE_PREFIX, read_traces
 
 __all__ = ["AGENT_KINDS", "plan_run"]
 
 AGENT_KINDS = ("coding", "voice")
+#: Stages of a voice turn before its request and after its milestone.
+VOICE_STAGES = (("audio_in", "endpointing", "speech_to_text"), ("text_to_speech", "audio_out"))
+#: Prefixes that prompts of outside agents may share at one time: instructions and tools.
+OUTSIDE_GROUPS = 256
 
 
 def plan_run(
@@ -34,11 +39,13 @@ def plan_run(
     time_scale: float | None = None,
     sample: int | None = None,
     reserve: int = 0,
+    outside: int = 0,
 ) -> Plan:
     """Build pipelines, draw agents, read traces.
 
     Args:
         reserve: sessions of each kind of agents beyond the scenario's, which wait for `Engine.start_session`.
+        outside: sessions that stand ready for agents from outside, of every kind.
         traces: instead of the scenario's agents and traces, with their format, time scale and sample.
 
     Raises:
@@ -69,6 +76,8 @@ def plan_run(
         workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve)
     if scenario.turns is not None:
         workload = limit_turns(workload, scenario.turns)
+    if outside:
+        workload = merge([workload, outside_workload(outside, OUTSIDE_GROUPS, AGENT_KINDS, *VOICE_STAGES)])
     return Plan(
         scenario=scenario,
         workload=workload,
@@ -77,6 +86,7 @@ def plan_run(
         budgets=budgets_of(
             scenario.budgets, workload.kinds, facts, scenario.where, is_recorded=bool(traces or scenario.traces)
         ),
+        outside=outside_sessions(workload, outside),
     )
 
 

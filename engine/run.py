@@ -32,13 +32,17 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a run needs, checked and drawn; nothing is left that could be wrong."""
+    """Everything a run needs, checked and drawn; nothing is left that could be wrong.
+
+    `outside`: sessions of the workload that stand ready for agents from outside.
+    """
 
     scenario: Scenario
     workload: Workload
     pipelines: dict[str, BuiltPipeline]
     faults: dict[str, list[Fault]]
     budgets: tuple[Budget, ...]
+    outside: range = range(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,11 +242,15 @@ class Engine:
         form.put_session(session, "arrive_at", -1)
         form.put_session(session, "put_off", 0)
 
-    def sessions(self) -> SessionColumns:
-        """Where each session is at the time reached."""
-        request, end, active, stage, mark, arrive_at = self._form.sessions(
-            ("request", "request_end", "active", "stage", "mark", "arrive_at")
-        )
+    def sessions(self, only: Int64 | None = None) -> SessionColumns:
+        """Where each session is at the time reached.
+
+        Args:
+            only: these sessions, in their order; None: all.
+        """
+        names = ("request", "request_end", "active", "stage", "mark", "arrive_at")
+        columns = self._form.sessions(names) if only is None else self._form.fields_of(only, names)
+        request, end, active, stage, mark, arrive_at = columns
         return SessionColumns(request, end, active == 1, stage, mark, arrive_at)
 
     def cancel(self, session: int, at_ps: int) -> None:

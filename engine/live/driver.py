@@ -23,6 +23,7 @@ from subsecond.engine.scenario import FaultTable
 from .clock import PacedClock
 from .faultboard import FaultBoard
 from .lane import LiveLane
+from .outside import OutsideAgents
 from .turnmap import turn_map
 
 __all__ = ["LiveDriver"]
@@ -57,6 +58,7 @@ class LiveDriver:
                 built,
                 turns,
                 plan.budgets,
+                outside=plan.outside,
                 seed=plan.scenario.seed,
                 compiled=compiled,
             )
@@ -65,6 +67,7 @@ class LiveDriver:
         duration_s = plan.scenario.duration_s
         self._stop_ps = None if duration_s is None else round(duration_s * PS_PER_S)
         self._population = _Population(plan, len(self.lanes)) if keep_population else None
+        self.outside = OutsideAgents(self.lanes, plan.workload, plan.outside)
         self._faults = FaultBoard(
             spells_of(plan.scenario.faults, {name: p.core for name, p in plan.pipelines.items()}, plan.scenario.where)
         )
@@ -131,12 +134,15 @@ class LiveDriver:
             for lane in self.lanes:
                 self._population.refill(lane, self.now_ps)
             self.poke()
-        return [turn for lane in self.lanes for turn in lane.ended()]
+        return [*(turn for lane in self.lanes for turn in lane.ended()), *self.outside.turn_ends()]
 
     def gauges(self) -> list[Gauges]:
         """Every lane at this moment."""
         now = self.now_ps
-        return [lane.gauges(now, self._faults.words(lane.number, now + 1)) for lane in self.lanes]
+        return [
+            lane.gauges(now, self._faults.words(lane.number, now + 1), self.outside.open_turns(lane.number, now))
+            for lane in self.lanes
+        ]
 
     def begun_faults(self) -> list[FaultNote]:
         """Faults of the scenario that have begun since the last call."""
@@ -262,6 +268,7 @@ class _Population:
     def __init__(self, plan: Plan, num_lanes: int) -> None:
         work = plan.workload
         roots = np.flatnonzero(work.session_parent_request < 0)
+        roots = roots[~np.isin(roots, plan.outside)]
         kinds = work.session_kind[roots]
         scheduled = work.session_start_ps[roots] < NOT_SCHEDULED
         self.roots = [roots[kinds == kind] for kind in range(len(work.kinds))]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.budgets import Budget
-from subsecond.engine.core.config import Pool, StepCost
+from subsecond.engine.core.config import Pool, StepCost, Workload
 from subsecond.engine.core.engine import Engine
-from subsecond.engine.core.results import STAGES, open_stage
+from subsecond.engine.core.results import STAGES, Results, open_stage
 from subsecond.engine.feed import Gauges, OpenTurn, ServerGauge, TurnEnd
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.turns import TOOLS, turns_of
@@ -46,6 +46,7 @@ class LiveLane:
         turns: TurnMap,
         budgets: Sequence[Budget],
         *,
+        outside: range,
         seed: int,
         compiled: bool | None,
     ) -> None:
@@ -55,6 +56,7 @@ class LiveLane:
         self.engine = Engine(pipeline.core, turns.workload, seed=seed, compiled=compiled, can_fail=True)
         self._turns = turns
         self._budgets = budgets
+        self._outside = outside
         self._seen = self.engine.sessions().request
         self.stages = (*turns.workload.before_ps, *STAGES, TOOLS, *turns.workload.after_ps)
         self._pools = _pools(pipeline)
@@ -67,6 +69,8 @@ class LiveLane:
         """Turns that have ended since the last call, in order of session."""
         request = self.engine.sessions().request
         found = []
+        own = slice(self._outside.start, self._outside.stop)
+        self._seen[own] = request[own]  # these are looked after by `OutsideLane`
         for session in np.flatnonzero(request != self._seen):
             ended = np.arange(self._seen[session], request[session])
             found.append(self._turns.workload.turn[ended[self._turns.is_last[ended]]])
@@ -75,14 +79,21 @@ class LiveLane:
         return self._ends(turns) if len(turns) else []
 
     def _ends(self, ids: Int64) -> list[TurnEnd]:
-        part = self._turns.part(ids)
-        requests = self._turns.requests(ids)
-        results = self.engine.results(requests)
+        results = self.engine.results(self._turns.requests(ids))
+        return self.measured(self._turns.part(ids), results, ids, self._turns.session[ids], self._turns.index[ids])
+
+    def measured(self, part: Workload, results: Results, ids: Int64, session: Int64, index: Int64) -> list[TurnEnd]:
+        """Ended turns as messages.
+
+        Args:
+            part: a workload of these turns alone, with `results` of its requests.
+            ids, session, index: by turn, its number, its session, and which turn of that it is.
+        """
         turns = turns_of(part, results, self.engine.now_ps)
         stages = np.stack([turns.stage_ps(name) for name in self.stages], axis=1).tolist()
         met = np.full((len(ids), len(self._budgets)), -1)
         for place, budget in enumerate(self._budgets):
-            meant = turns.kind == part.kinds.index(budget.agents)
+            meant = turns.kind == self._turns.workload.kinds.index(budget.agents)
             met[meant, place] = budget.met(turns)[meant]
         first = turns.first
 
@@ -91,8 +102,8 @@ class LiveLane:
 
         rows = zip(
             ids.tolist(),
-            self._turns.session[ids].tolist(),
-            self._turns.index[ids].tolist(),
+            session.tolist(),
+            index.tolist(),
             turns.kind.tolist(),
             turns.state.tolist(),
             turns.start_ps.tolist(),
@@ -110,9 +121,16 @@ class LiveLane:
         )
         return [TurnEnd(self.number, *row) for row in rows]
 
-    def gauges(self, now_ps: int, faults: tuple[str, ...]) -> Gauges:
-        """The lane at the time that its engine has reached."""
+    def gauges(self, now_ps: int, faults: tuple[str, ...], outside: Sequence[OpenTurn] = ()) -> Gauges:
+        """The lane at the time that its engine has reached; `outside`: turns of agents from outside, the oldest first.
+
+        Those are always described: whoever connected an agent looks for it.
+        """
         oldest, count = self._open(now_ps)
+        if outside:
+            own = outside[:MOST_OPEN]
+            oldest = tuple(sorted((*own, *oldest[: MOST_OPEN - len(own)]), key=lambda turn: turn.start_ps))
+            count += len(outside)
         servers = self._servers()
         flows = sum(server.flows for server in servers)
         return Gauges(now_ps, self.number, count, oldest, servers, flows, faults)
@@ -145,6 +163,7 @@ class LiveLane:
         session = np.flatnonzero(
             (columns.request < columns.request_end) & (columns.is_active | (columns.arrive_ps >= 0))
         )
+        session = session[(session < self._outside.start) | (session >= self._outside.stop)]
         request = columns.request[session]
         turn = work.turn[request]
         active, first = columns.is_active[session], self._turns.is_first[request]
