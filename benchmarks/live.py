@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
-import math
 import pstats
 import time
 from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
+from crowd import crowd_settings
 
 from subsecond.agents.plan import plan_run
 from subsecond.engine.live.clock import PacedClock
@@ -31,19 +31,13 @@ from subsecond.engine.scenario import apply_settings, load_tables, parse_scenari
 HEAD_START_S = 60
 PERIOD_S = 0.1
 RESERVE = 400
-#: Sessions of the default scenario, which one server of each pool serves.
-DEFAULT_SESSIONS = 72
 
 
 def make_plan(sessions: int) -> Plan:
     """The default scenario with so many sessions in all."""
-    coding = sessions * 2 // 5
-    replicas = math.ceil(sessions / DEFAULT_SESSIONS)
     tables, path = load_tables("playground")
     tables.pop("duration_s", None)
-    settings = [f"coding.sessions={coding}", f"voice.sessions={sessions - coding}", f"gpu.replicas={replicas}"]
-    settings += [f"trn-cs3.{pool}_replicas={replicas}" for pool in ("prefill", "decode")]
-    apply_settings(tables, settings)
+    apply_settings(tables, crowd_settings(sessions))
     return plan_run(parse_scenario(tables, path), reserve=RESERVE)
 
 

@@ -168,13 +168,12 @@ def _worst_sessions(snapshot: Snapshot, most: int) -> list[_Worst]:
     for place, lane in enumerate(snapshot.lanes):
         log = lane.log
         recent = np.flatnonzero(log.end_ps > snapshot.at_ps - snapshot.window_ps)
-        latency = log.of(Field.LATENCY_PS)[recent]
-        ratio = latency / limits[log.of(Field.AGENT)[recent]]
-        for i in np.argsort(-ratio, kind="stable")[: 4 * most].tolist():
-            line = log.columns[:, recent[i]]
-            session, agent, turn = (int(line[f]) for f in (Field.SESSION, Field.AGENT, Field.TURN))
-            worst = _Worst(float(ratio[i]), place, session, agent, turn, int(line[Field.LATENCY_PS]))
-            found.setdefault((place, session), worst)
+        ratio = log.of(Field.LATENCY_PS)[recent] / limits[log.of(Field.AGENT)[recent]]
+        worst = recent[np.argsort(-ratio, kind="stable")[: 4 * most]]
+        fields = [log.of(field)[worst].tolist() for field in (Field.SESSION, Field.AGENT, Field.TURN, Field.LATENCY_PS)]
+        for session, agent, turn, latency_ps in zip(*fields, strict=True):
+            one = _Worst(latency_ps / float(limits[agent]), place, session, agent, turn, latency_ps)
+            found.setdefault((place, session), one)
     return sorted(found.values(), key=lambda worst: -worst.ratio)[:most]
 
 
