@@ -5,87 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.processes import is_alive, until
+from support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 SIZES = [(80, 24), (120, 40)]
 NAMES = ("Turn", "Sessions", "Pipelines", "Feel")
-
-
-class Terminal:
-    """A dashboard in a tmux server of its own; its recordings lie in `folder`."""
-
-    def __init__(self, folder: Path, socket: Path, columns: int, rows: int) -> None:
-        self._tmux = ["tmux", "-u", "-S", str(socket), "-f", os.devnull]
-        self._folder = folder
-        self._environment = {
-            **{key: value for key, value in os.environ.items() if key not in ("TMUX", "NO_COLOR")},
-            "XDG_DATA_HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-        }
-        # The command waits until the pane is set to keep the last picture of a program that has ended. A shell around
-        # the dashboard notes its number and how it ended: tmux itself misses the status of a pane now and then.
-        self._number, self._status = socket.with_name("number"), socket.with_name("status")
-        dashboard = f"echo $$ >{self._number}; exec {sys.executable} -m subsecond.tui.cli"
-        command = f"read -r _; sh -c '{dashboard}'; echo $? >{self._status}"
-        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "sh", "-c", command)
-        self.tmux("set-option", "-g", "remain-on-exit", "on")
-        self.press("Enter")
-
-    def tmux(self, *arguments: str) -> str:
-        """What a command of tmux prints."""
-        done = subprocess.run([*self._tmux, *arguments], env=self._environment, capture_output=True, timeout=60)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode()
-
-    def press(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
-
-    def screen(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    def shows(self, fits: Callable[[str], bool], what: str) -> None:
-        """Wait until the screen is so."""
-        until(lambda: fits(self.screen()), what, self.screen)
-
-    def has_turns(self) -> None:
-        """Wait until the first screen shows turns of both pipelines."""
-        self.shows(lambda screen: "> Race" in screen and "ahead by" in screen and " open " in screen, "turns are shown")
-
-    def opens(self, name: str) -> None:
-        """Wait until a view is on the screen."""
-        self.shows(lambda screen: f"> {name}" in screen.splitlines()[0], f"the view {name} opens")
-
-    @property
-    def services(self) -> list[int]:
-        """Processes of the services: the name of a recording ends in that of its writer."""
-        found = (self._folder / "subsecond" / "recordings").glob("*.subsecond")
-        return sorted({int(path.stem.rpartition("-")[2]) for path in found})
-
-    @property
-    def process(self) -> int:
-        """The dashboard's process."""
-        return int(_words(self._number))
-
-    @property
-    def exit_code(self) -> str:
-        """How the dashboard ended; empty while it runs."""
-        return _words(self._status)
-
-    def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], env=self._environment, capture_output=True, timeout=60)
-
-
-def _words(path: Path) -> str:
-    return path.read_text().strip() if path.exists() else ""
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
