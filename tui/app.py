@@ -15,19 +15,23 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Command, Hello, KeepRecording, Notice, Pause, Resume, SetSpeed, Step
-from subsecond.tui.model import Model
+from subsecond.engine.feed import Command, KeepRecording, Pause, Resume, SetSpeed, Step
+from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.replay import ReplaySource
+from subsecond.tui.screen_picture import screen_text
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import HelpDialog, LoadDialog
 from subsecond.tui.screens.feel import FeelView
 from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.pipelines import PipelinesView
 from subsecond.tui.screens.race import RaceView
+from subsecond.tui.screens.seek import SeekDialog
 from subsecond.tui.screens.sessions import SessionsView
 from subsecond.tui.screens.turn import TurnView
 from subsecond.tui.snapshot import Snapshot
-from subsecond.tui.source import Gone, Item, Refused, Source
+from subsecond.tui.source import Source
+from subsecond.tui.travel import Travel
+from subsecond.tui.watch import Word
 from subsecond.tui.widgets.theme import THEMES
 
 __all__ = ["SPEEDS", "SubsecondApp"]
@@ -37,7 +41,17 @@ PS_PER_S = 10**12
 FPS: Final = 10.0
 UNFOCUSED_FPS: Final = 4.0
 SPEEDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-_SEVERITY: Final = {"warning": "warning", "error": "error"}
+#: Why a key cannot act, by its action.
+_WHY_NOT: Final = {
+    "step": "Only a run that stands still can step: space pauses it.",
+    "next_agent": "There is one kind of agents only.",
+    "seek": "There is no recording of this run on this machine to look back into.",
+    "seek_to": "There is no recording of this run on this machine to look back into.",
+    "now": "This is the run as it goes on: nothing else is shown.",
+    "restart": "The service is there, or somebody else looks after it.",
+    "keep": "This is a recording already.",
+    "load": "This is a recording: nothing about it can be changed.",
+}
 
 
 class SubsecondApp(App[None]):
@@ -70,6 +84,13 @@ class SubsecondApp(App[None]):
         Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
         Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
         Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
+        Binding(
+            "Q",
+            "quit_with_picture",
+            "Quit, keep the picture",
+            show=False,
+            tooltip="Leave, with this screen as text on the terminal",
+        ),
         Binding("R", "restart", "Restart service", tooltip="Start the engine service again"),
         Binding("space", "pause", "Pause", tooltip="Let simulated time stand still"),
         Binding("space", "resume", "Resume", tooltip="Let simulated time go on"),
@@ -80,11 +101,21 @@ class SubsecondApp(App[None]):
         Binding("minus", "slower", "Slower", key_display="-", tooltip="Let simulated time pass slower"),
         Binding("left_square_bracket", "seek(-10)", "Back 10 s", key_display="[", tooltip="Show what was 10 s before"),
         Binding("right_square_bracket", "seek(10)", "On 10 s", key_display="]", tooltip="Show what was 10 s later"),
+        Binding("S", "seek_to", "Seek", tooltip="Show another instant"),
         Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
         Binding("l", "load", "Load", tooltip="How many sessions are at work"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
         Binding("t", "theme", "Theme", tooltip="Light or dark"),
+        # The same keys while they cannot act.
+        Binding("left_square_bracket,right_square_bracket", "why('seek')", show=False),
+        Binding("S", "why('seek_to')", show=False),
+        Binding("N", "why('now')", show=False),
+        Binding("full_stop", "why('step')", show=False),
+        Binding("R", "why('restart')", show=False),
+        Binding("k", "why('next_agent')", show=False),
+        Binding("r", "why('keep')", show=False),
+        Binding("l", "why('load')", show=False),
     ]
 
     def __init__(
@@ -100,29 +131,40 @@ class SubsecondApp(App[None]):
             self.register_theme(theme)
         self.theme = THEMES[0].name
         self.monotonic = monotonic
-        self.source = source
+        #: Lines of the last picture, if it shall stay on the terminal.
+        self._left: list[str] = []
+        self.travel = Travel(source, self._tell, lambda task: self.run_worker(task, group="watch"))
+        #: Jump in time after which the snapshot was taken.
+        self.arrival = self.travel.arrival
         self.snapshot: Snapshot | None = None
         #: Agent kind that the screens look at where they show one only.
         self.agent = 0
         self.is_frozen = False
-        #: Why there is no connection; empty while there is one.
-        self.gone = ""
-        #: How many messages were not understood.
-        self.refused = 0
         self._fps = fps
         self._restart = restart
-        self._model: Model | None = None
-        self._has_news = False
         self._timer: Timer | None = None
-        #: Where the run goes on while the past is looked at; None: nowhere else.
-        self._present: Source | None = None
-        #: Set when the source has nothing more to say.
-        self.is_over = asyncio.Event()
+        #: State that the hints of keys were last drawn for.
+        self._hinted: tuple[object, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Where what is shown comes from."""
+        return self.travel.shown.source
+
+    @property
+    def is_over(self) -> asyncio.Event:
+        """Set when the source has nothing more to say."""
+        return self.travel.home.is_over
+
+    @property
+    def gone(self) -> str:
+        """Why there is no service; empty while there is one."""
+        return self.travel.home.gone
 
     # -- watching
 
     def on_mount(self) -> None:
-        self.run_worker(self._watch(), group="watch")
+        self.travel.start()
         if self._fps is not None:
             self._pace(self._fps)
 
@@ -139,49 +181,8 @@ class SubsecondApp(App[None]):
         if self._fps is not None:
             self._pace(self._fps)
 
-    async def _watch(self) -> None:
-        """Take what the source says; nothing that it says ends the dashboard."""
-        count = 0
-        async for item in self.source.items():
-            self._take(item)
-            count += 1
-            if count % 500 == 0:  # the past comes all at once: let keys and frames through
-                await asyncio.sleep(0)
-        self.is_over.set()
-
-    def _take(self, item: Item) -> None:
-        self._has_news = True
-        if isinstance(item, Gone):
-            if not self.gone:
-                self.notify(item.reason, title="No service", severity="error", markup=False)
-            self._set_gone(item.reason)
-        elif isinstance(item, Refused):
-            self._refuse(item.reason)
-        elif isinstance(item, Hello):
-            self._set_gone("")
-            if self._model is not None and self._model.hello.run != item.run:
-                self.notify("A new run begins.", markup=False)
-            self._model = Model(item)
-            self.agent = min(self.agent, len(item.agents) - 1)
-        elif self._model is None:
-            self._refuse("a message before the first one")
-        else:
-            if isinstance(item, Notice):
-                self.notify(item.text, severity=_SEVERITY.get(item.level, "information"), markup=False)  # type: ignore[arg-type]  # one of its words
-            try:
-                self._model.add(item)
-            except ValueError as error:
-                self._refuse(str(error))
-
-    def _set_gone(self, reason: str) -> None:
-        if bool(reason) != bool(self.gone):
-            self.call_later(self.refresh_bindings)
-        self.gone = reason
-
-    def _refuse(self, reason: str) -> None:
-        self.refused += 1
-        if self.refused == 1:  # the header counts the others
-            self.notify(reason, title="A message was not understood", severity="warning", markup=False)
+    def _tell(self, word: Word) -> None:
+        self.notify(word.text, title=word.title, severity=word.severity, markup=False)
 
     # -- drawing
 
@@ -193,12 +194,14 @@ class SubsecondApp(App[None]):
     @property
     def alert(self) -> str:
         """What must be seen at once; empty most of the time."""
-        if self.gone:
-            return f"NO SERVICE: {self.gone}"
-        if self.refused:
-            return f"{self.refused} messages not understood" if self.refused > 1 else "1 message not understood"
-        if self._present is not None:
-            return "THE PAST: N goes back to now"
+        travel, refused = self.travel, self.travel.shown.refused
+        if travel.shown.gone:
+            return f"NO {'SERVICE' if travel.replay is None else 'RECORDING'}: {travel.shown.gone}"
+        if refused:
+            return f"{refused} messages not understood" if refused > 1 else "1 message not understood"
+        if travel.away is not None:
+            what = "THE PAST" if travel.is_past else "A RECORDING"
+            return f"READING {what}" if travel.shown.is_jumping else f"{what}: N goes back to now"
         return "FROZEN" if self.is_frozen else "PAUSED" if self.is_paused else ""
 
     @property
@@ -208,18 +211,28 @@ class SubsecondApp(App[None]):
 
     def draw(self) -> None:
         """Take a snapshot if anything has come since the last one, and draw it."""
-        if not self._has_news:
+        watch, before = self.travel.shown, self._state()
+        if watch.is_jumping:
+            view = self.view
+            if view is not None and view.is_mounted:
+                view.show_header(self.snapshot)  # says so
+        elif watch.has_news:
+            watch.has_news = False
+            if watch.model is not None and not self.is_frozen:
+                self.snapshot = watch.model.snapshot()
+                self.arrival = self.travel.arrival
+            self.redraw()
+        else:
             view = self.view
             if view is not None and view.is_animated and not self.is_frozen:
                 self.redraw()
-            return
-        self._has_news = False
-        was_paused = self.is_paused
-        if self._model is not None and not self.is_frozen:
-            self.snapshot = self._model.snapshot()
-        self.redraw()
-        if self.is_paused != was_paused:
+        if self._state() != before or before != self._hinted:
+            self._hinted = self._state()
             self.refresh_bindings()
+
+    def _state(self) -> tuple[object, ...]:
+        """What decides which keys are offered."""
+        return self.is_paused, self.is_frozen, self.gone, self.travel.away is None, self.snapshot is None
 
     def redraw(self) -> None:
         """Draw the present snapshot again, as after a change of what the user looks at."""
@@ -229,6 +242,17 @@ class SubsecondApp(App[None]):
         with self.batch_update():
             view.show(self.snapshot)
 
+    def farewell(self, *, is_running: bool = False) -> list[str]:
+        """The last picture if it shall stay, and what the run at home came to.
+
+        Args:
+            is_running: whether the run goes on without the dashboard.
+        """
+        model = self.travel.home.model
+        snapshot = None if model is None else model.snapshot()
+        place = self.travel.home_recording
+        return [*self._left, *farewell_lines(snapshot, recording=place, is_running=is_running)]
+
     # -- what the user asks for
 
     def command(self, command: Command) -> None:
@@ -236,7 +260,13 @@ class SubsecondApp(App[None]):
         self.run_worker(self._send(command), exit_on_error=False)
 
     async def _send(self, command: Command) -> None:
-        if not await self.source.send(command):
+        watch = self.travel.home if isinstance(command, KeepRecording) else self.travel.shown
+        try:
+            is_taken = await watch.source.send(command)
+        except InputError as error:  # a recording that turns out to be damaged
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if not is_taken:
             self.notify("There is no service to do this.", severity="warning", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -249,13 +279,23 @@ class SubsecondApp(App[None]):
             return self.is_paused
         if action == "next_agent":
             return self.snapshot is None or len(self.snapshot.hello.agents) > 1
-        if action == "seek":
-            return self.can_seek
+        if action in ("seek", "seek_to"):
+            return self.travel.recording is not None
         if action == "now":
-            return self._present is not None
+            return self.travel.away is not None
+        if action == "load":
+            return self.travel.replay is None
+        if action == "keep":
+            return not isinstance(self.travel.home.source, ReplaySource)
+        if action == "why":
+            return self.check_action(str(parameters[0]), ()) is False
         if action == "restart":
             return bool(self.gone) and self._restart is not None
         return super().check_action(action, parameters)
+
+    def action_why(self, action: str) -> None:
+        """Say why a key does nothing."""
+        self.notify(_WHY_NOT[action], markup=False)
 
     def action_view(self, mode: str) -> None:
         self.switch_mode(mode)
@@ -275,7 +315,7 @@ class SubsecondApp(App[None]):
 
     def action_thaw(self) -> None:
         self.is_frozen = False
-        self._has_news = True
+        self.travel.shown.has_news = True
         self.draw()
         self._state_changed()
 
@@ -294,44 +334,44 @@ class SubsecondApp(App[None]):
         else:
             self.notify(f"{speed:g}x is the {'highest' if by > 0 else 'lowest'} speed.", markup=False)
 
-    @property
-    def can_seek(self) -> bool:
-        """Whether there is a recording to look back into."""
-        if isinstance(self.source, ReplaySource):
-            return True
-        return self.snapshot is not None and Path(self.snapshot.hello.recording).is_file()
-
     def action_seek(self, seconds: int) -> None:
         """Show the run some seconds before or after what is shown; a live run goes on meanwhile."""
-        if isinstance(self.source, ReplaySource):
-            self.source.seek(self.source.at_ps + seconds * PS_PER_S)
-            return
-        if self.snapshot is None:
-            return
         try:
-            past = ReplaySource(
-                Path(self.snapshot.hello.recording), at_ps=self.snapshot.at_ps + seconds * PS_PER_S, paused=True
-            )
+            at, end = self.travel.at_ps, self.travel.end_ps
         except InputError as error:
             self.notify(str(error), severity="error", markup=False)
             return
-        self._present = self.source
-        self._switch(past)
+        if seconds > 0 and at >= end:
+            self.notify("This is the end of the recording." if self.travel.replay else "This is now.", markup=False)
+        elif seconds < 0 and at <= 0:
+            self.notify("This is the start of the run.", markup=False)
+        else:
+            self.go_to(max(0, at + seconds * PS_PER_S))
+
+    def action_seek_to(self) -> None:
+        self.push_screen(SeekDialog())
+
+    def go_to(self, at_ps: int) -> None:
+        """Show an instant of the run."""
+        self._travel(lambda: self.travel.go(at_ps))
+
+    def open_recording(self, path: Path) -> bool:
+        """Show a recording on the same screens; False: it cannot be read, and the user has been told."""
+        return self._travel(lambda: self.travel.open(path))
 
     def action_now(self) -> None:
-        """Leave the past."""
-        if self._present is not None:
-            past, present = self.source, self._present
-            self._present = None
-            self._switch(present)
-            if isinstance(past, ReplaySource):
-                past.close()
+        """Leave the past, or another recording."""
+        self._travel(self.travel.back)
 
-    def _switch(self, source: Source) -> None:
-        """Watch another source of the same run from now on."""
-        self.source = source
-        self.run_worker(self._watch(), group="watch", exclusive=True)
-        self.refresh_bindings()
+    def _travel(self, how: Callable[[], object]) -> bool:
+        try:
+            how()
+        except InputError as error:
+            self.notify(str(error), title="Cannot be shown", severity="error", markup=False)
+            return False
+        self.is_frozen = False
+        self._state_changed()
+        return True
 
     def action_keep(self) -> None:
         self.command(KeepRecording())
@@ -346,6 +386,12 @@ class SubsecondApp(App[None]):
             self.notify("There is no run to load.", severity="warning", markup=False)
         else:
             self.push_screen(LoadDialog(self.snapshot.hello.agents, self.snapshot.load))
+
+    def action_quit_with_picture(self) -> None:
+        """Leave; the screen stays on the terminal as text."""
+        self.clear_notifications()
+        self._left = screen_text(self).splitlines()
+        self.exit()
 
     def action_theme(self) -> None:
         names = [theme.name for theme in THEMES]
@@ -387,11 +433,14 @@ class SubsecondApp(App[None]):
         yield from (command for command in super().get_system_commands(screen) if command.title != "Quit")
 
     def _commands(self, screen: Screen[object]) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:
-        """Key, name, what it does, and how to do it: of every command of ours that means something now."""
+        """Key, name, what it does, and how to do it: of every command of ours that means something now.
+
+        A command is what the footer shows, or what says what it is for.
+        """
         found = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.show and active.enabled and binding.action not in found:
+            if (binding.show or binding.tooltip) and active.enabled and binding.action not in found:
                 key = self.get_key_display(binding)
                 run = self._runner(binding.action, active.node)
                 found[binding.action] = key, binding.description, binding.tooltip or binding.description, run

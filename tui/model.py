@@ -52,6 +52,16 @@ class Model:
         self._lanes = [_LaneModel(hello, lane, keep_turns) for lane in range(len(hello.lanes))]
         self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
 
+    @property
+    def at_ps(self) -> int:
+        """Virtual time so far."""
+        return self._at_ps
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """The latest, the last one last."""
+        return tuple(self._notices)
+
     def add(self, message: Message) -> None:
         """Take a message.
 

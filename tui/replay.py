@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from subsecond.engine.feed import Clock, Command, Hello, Notice, Pause, Resume, SetSpeed, Step
+from subsecond.engine.feed import Clock, Command, Notice, Pause, Resume, SetSpeed, Step
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.recording.reader import Recording
+from subsecond.tui.model import KEEP_SECONDS
 from subsecond.tui.source import Item
 
 __all__ = ["ReplaySource"]
@@ -20,6 +21,8 @@ PS_PER_MS = 10**9
 #: Seconds between two looks at the clock, and virtual time of a step that names none.
 PERIOD_S: Final = 0.1
 STEP_PS: Final = 100 * PS_PER_MS
+#: Gauges older than that are on no screen.
+GAUGES_PS: Final = (KEEP_SECONDS + 1) * PS_PER_S
 
 
 class ReplaySource:
@@ -29,6 +32,9 @@ class ReplaySource:
         path: of the recording; it may still be written.
         at_ps: where to begin; None: at the end, so that the whole run is seen.
         paused: whether to stand still there.
+
+    Attributes:
+        arrived: number of the seek, from 0 for the first instant, that was told to its end last; -1: none was.
 
     Raises:
         InputError: no such file, or no recording.
@@ -48,12 +54,25 @@ class ReplaySource:
         self._monotonic = monotonic
         self._clock = PacedClock(1.0, monotonic, start_ps=at, paused=paused or at_ps is None)
         self._wake = asyncio.Event()
-        self._is_moved = False
+        self._reached_ps = -1
+        self._seeks_back = 0
+        self._seeks = 0
+        self.arrived = -1
         self._notices: list[Notice] = []
 
     @property
     def place(self) -> str:
         return str(self._path)
+
+    @property
+    def path(self) -> Path:
+        """The recording."""
+        return self._path
+
+    @property
+    def run(self) -> str:
+        """Id of the run that was recorded."""
+        return self._recording.hello().run
 
     @property
     def duration_ps(self) -> int:
@@ -65,33 +84,40 @@ class ReplaySource:
         """The instant that is shown."""
         return min(self._clock.now_ps(), self.duration_ps)
 
+    @property
+    def is_jumping(self) -> bool:
+        """Whether an instant was asked for that has not been told to its end."""
+        return self.arrived != self._seeks
+
     def seek(self, at_ps: int) -> None:
         """Show another instant; a paused replay stays paused."""
         old, at = self._clock, min(max(at_ps, 0), self.duration_ps)
         self._clock = PacedClock(old.speed, self._monotonic, start_ps=at, paused=old.is_paused)
-        self._is_moved = True
+        self._seeks += 1
+        self._seeks_back += at < self._reached_ps
         self._wake.set()
 
     async def items(self) -> AsyncIterator[Item]:
-        """The run up to the instant, then what follows at the clock's pace; from the start again after a seek."""
-        hello = self._recording.hello()
+        """The run up to the instant, then what follows at the clock's pace; from the start again after a seek back."""
         while True:
-            self._is_moved = False
-            reached = -1
-            yield hello
-            while not self._is_moved:
+            begun = self._seeks_back
+            self._reached_ps = -1
+            yield self._recording.hello()
+            while self._seeks_back == begun:
                 self._wake.clear()  # before looking: what changes from here on wakes
-                now = self.at_ps
-                if now > reached:
-                    for message in self._recording.messages(reached, now):
-                        if not isinstance(message, Hello | Clock):
-                            yield message
-                    reached = now
-                while self._notices:
-                    yield self._notices.pop(0)
-                is_over = now >= self.duration_ps
-                yield Clock(now, 0.0, self._clock.speed, self._clock.is_paused or is_over, 0.0, 0.0)
-                await self._wait(None if self._clock.is_paused or is_over else PERIOD_S)
+                now, seeks, end = self.at_ps, self._seeks, self.duration_ps
+                since, self._reached_ps = self._reached_ps, max(now, self._reached_ps)
+                for message in self._recording.told(since, now, gauges_ps=GAUGES_PS):
+                    yield message
+                    if self._seeks_back != begun:  # whoever took the message does not want the rest any more
+                        break
+                else:
+                    while self._notices:
+                        yield self._notices.pop(0)
+                    self.arrived = seeks
+                    is_over = now >= end
+                    yield Clock(now, 0.0, self._clock.speed, self._clock.is_paused or is_over, 0.0, 0.0)
+                    await self._wait(None if self._clock.is_paused or is_over else PERIOD_S)
 
     async def _wait(self, seconds: float | None) -> None:
         try:

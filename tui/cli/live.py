@@ -31,12 +31,11 @@ def live_command(
     with OwnedService(arguments) as service:
         url = service.start()
         from subsecond.tui.app import SubsecondApp
-        from subsecond.tui.farewell import farewell_lines
         from subsecond.tui.source import LiveSource
 
         app = SubsecondApp(LiveSource(url), restart=service.restart)
         app.run()
     if app.return_code:
         raise SystemExit(app.return_code)
-    for line in farewell_lines(app.snapshot):
+    for line in app.farewell():
         print(line)

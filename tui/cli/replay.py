@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from subsecond.engine.errors import InputError
+from subsecond.tui.instants import instant_ps
 
 __all__ = ["replay_command"]
 
-PS_PER_S = 10**12
 VIEWS = ("race", "turn", "sessions", "pipelines", "feel")
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def replay_command(
@@ -38,25 +37,20 @@ def replay_command(
     source = ReplaySource(recording, at_ps=at_ps, paused=paused)
     app = SubsecondApp(source)
     app.run()
+    app.travel.close()
     source.close()
     if app.return_code:
         raise SystemExit(app.return_code)
+    for line in app.farewell():
+        print(line)
 
 
 def _instant(text: str) -> int:
     """Picoseconds of `90`, `90s`, `1.5m` or `1:30`."""
-    clock = re.fullmatch(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
-    plain = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if clock:
-        hours, minutes, seconds = clock.groups(default="0")
-        value = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    elif plain:
-        value = float(plain[1]) * _UNITS[plain[2]]
-    else:
-        raise InputError("--at", "", text, "an instant such as 90s, 1.5m or 1:30")
-    if value > 1e6:
-        raise InputError("--at", "", text, "an instant within 1,000,000 s")
-    return round(value * PS_PER_S)
+    try:
+        return instant_ps(text)
+    except ValueError:
+        raise InputError("--at", "", text, "an instant within 1,000,000 s, such as 90s, 1.5m or 1:30") from None
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -25,3 +25,5 @@ def tui_command(*, attach: str) -> None:
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)
+    for line in app.farewell(is_running=not app.gone):
+        print(line)

@@ -13,7 +13,7 @@ import pytest
 from support.recordings import MS, S, gauges, hello, turn
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, FaultNote, Load, SetKnob
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, SetKnob
 from subsecond.engine.recording import opening
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.schema import FORMAT
@@ -250,3 +250,17 @@ def test_a_fault_that_was_mended_early_has_its_real_end(tmp_path: Path) -> None:
         assert recording.state_at(3 * S - 1).faults == (mended, lasting)
         assert recording.state_at(3 * S).faults == (lasting,)
         assert list(recording.messages()) == [planned, mended, lasting]
+
+
+def test_a_picture_needs_few_gauges_and_all_turns(path: Path) -> None:
+    with Recording.open(path) as recording:
+        everything = list(recording.messages(S, 4 * S))
+        told = list(recording.told(S, 4 * S, gauges_ps=2 * S))
+    rare = (Clock, Load, Gauges)
+    assert [m for m in told if not isinstance(m, rare)] == [m for m in everything if not isinstance(m, rare)]
+    assert not any(isinstance(m, Clock) for m in told)
+    assert [m.at_ps for m in told if isinstance(m, Load)] == [4 * S]
+    assert [(m.at_ps, m.lane) for m in told if isinstance(m, Gauges)] == [
+        (at, lane) for at in (2990 * MS, 3990 * MS, 4 * S) for lane in (0, 1)
+    ]
+    assert [m for m in told if isinstance(m, Gauges)] == [m for m in everything if isinstance(m, Gauges) and m in told]

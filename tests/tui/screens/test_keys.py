@@ -91,7 +91,7 @@ def test_a_frozen_picture_stands_still_while_the_run_goes_on(kit: SimpleNamespac
         assert "Unfreeze" in kit.keys_of(app)
         frozen = app.snapshot
         turn = next(m for m in reversed(MESSAGES) if isinstance(m, TurnEnd))
-        app._take(msgspec.structs.replace(turn, turn=10**6))
+        app.travel.home.take(msgspec.structs.replace(turn, turn=10**6))
         await kit.settle(app, pilot)
         assert app.snapshot is frozen
         await kit.press(app, pilot, "3")
@@ -254,5 +254,19 @@ def test_q_leaves(kit: SimpleNamespace) -> None:
         await pilot.press("q")
         await pilot.pause()
         assert app._exit
+
+    kit.run(body)
+
+
+def test_shift_q_leaves_the_last_picture(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.press(app, pilot, "3")
+        picture = kit.text_of(app)
+        await pilot.press("Q")
+        await pilot.pause()
+        assert app._exit
+        lines = app.farewell()
+        assert lines[: len(picture.splitlines())] == picture.splitlines()
+        assert lines[len(picture.splitlines())].startswith("subsecond: playground, 1:00.0 of virtual time")
 
     kit.run(body)

@@ -56,7 +56,7 @@ def test_a_service_that_goes_is_said_and_one_that_comes_back_is_watched(kit: Sim
         for key in EVERY_SCREEN:
             await kit.press(app, pilot, key)
             assert "NO SERVICE" in kit.text_of(app)
-        app._take(HELLO)
+        app.travel.home.take(HELLO)
         await kit.settle(app, pilot)
         assert "NO SERVICE" not in kit.text_of(app)
 
@@ -175,7 +175,7 @@ def test_many_frames_leave_the_same_picture_as_one(kit: SimpleNamespace) -> None
 
     async def in_many(app: SubsecondApp, pilot: Pilot[None]) -> None:
         for i, message in enumerate(MESSAGES[1:]):
-            app._take(message)
+            app.travel.home.take(message)
             if i % 20 == 0:
                 await kit.settle(app, pilot)
         await kit.settle(app, pilot)
@@ -224,7 +224,7 @@ def test_a_new_run_takes_the_place_of_the_old_one_on_every_screen(kit: SimpleNam
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         for key in (*EVERY_SCREEN, "k", "3", "enter"):
             await kit.press(app, pilot, key)
-        app._take(other)
+        app.travel.home.take(other)
         await kit.settle(app, pilot)
         for key in (*EVERY_SCREEN, "k"):
             await kit.press(app, pilot, key)
@@ -266,7 +266,7 @@ def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int
 
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         for i, message in enumerate(messages):
-            app._take(decode_message(encode(message)) if not _is_beyond(message) else message)
+            app.travel.home.take(decode_message(encode(message)) if not _is_beyond(message) else message)
             if i % 100 == 0:
                 await kit.press(app, pilot, EVERY_SCREEN[i // 100 % 5])
         for key in (*EVERY_SCREEN, "k", "1", "3", "enter", "enter"):

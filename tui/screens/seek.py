@@ -1,0 +1,60 @@
+"""Asks for an instant to show."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Label
+
+from subsecond.engine.errors import InputError
+from subsecond.tui.instants import EXPECTED, instant_ps
+from subsecond.tui.screens.dialogs import Dialog
+from subsecond.tui.verdict import clock_words
+
+__all__ = ["SeekDialog"]
+
+
+class SeekDialog(Dialog):
+    """An instant of the run that is shown, typed."""
+
+    DEFAULT_CSS = """
+    SeekDialog #answer { width: 100%; color: $text-muted; }
+    SeekDialog #answer.-wrong { color: $error; text-style: bold; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Show another instant (enter goes there, escape closes)"
+            yield Label(self._range(), markup=False)
+            yield Input(placeholder=EXPECTED, compact=True)
+            yield Label(EXPECTED, id="answer", markup=False)
+
+    def _range(self) -> str:
+        travel = self.dashboard.travel
+        try:
+            return f"{clock_words(travel.at_ps)} is shown; the run goes from 0 to {clock_words(travel.end_ps)}."
+        except InputError as error:
+            return str(error)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        travel = self.dashboard.travel
+        try:
+            end = travel.end_ps
+            at = instant_ps(event.value, shown_ps=travel.at_ps, end_ps=end)
+        except ValueError as error:
+            self._answer(f"{error}. Try {EXPECTED}.")
+            return
+        except InputError as error:
+            self._answer(str(error))
+            return
+        if at > end:
+            self._answer(f"{clock_words(at)} has not come: the run goes to {clock_words(end)}.")
+            return
+        self.dismiss()
+        self.dashboard.go_to(at)
+
+    def _answer(self, words: str) -> None:
+        label = self.query_one("#answer", Label)
+        label.update(words)
+        label.add_class("-wrong")
+        self.query_one(Label).update(self._range())
