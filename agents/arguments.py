@@ -17,7 +17,7 @@ import msgspec
 
 from subsecond.agents.wire.base import Tool
 
-__all__ = ["arguments_for", "is_risky", "is_useful", "words_of"]
+__all__ = ["answer_for", "arguments_for", "is_risky", "is_useful", "words_of"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -105,11 +105,20 @@ def arguments_for(tool: Tool, chance: float) -> str:
     if tool.kind != "function":
         words = words_of(tool.name)
         return "pwd" if words & _COMMAND_WORDS else "1 + 1" if words & (_CODE_WORDS | USEFUL) else "example"
-    try:
-        value = _Maker(tool, chance).value(tool.parameters, "", 0)
-    except _NoFit:
-        value = {}
+    value = _value(tool, chance)
     return msgspec.json.encode(value if isinstance(value, dict) else {}).decode()
+
+
+def answer_for(schema: Mapping[str, Any]) -> str:
+    """JSON that fits a schema which the client wants answers to have."""
+    return msgspec.json.encode(_value(Tool("answer", schema), 0.0)).decode()
+
+
+def _value(tool: Tool, chance: float) -> Any:
+    try:
+        return _Maker(tool, chance).value(tool.parameters, "", 0)
+    except _NoFit:
+        return {}
 
 
 class _NoFit(Exception):

@@ -18,7 +18,7 @@ import msgspec
 
 from subsecond.agents.wire.base import ModelRequest, Reply, Tool, ToolCall
 
-from .arguments import arguments_for, is_risky, is_useful
+from .arguments import answer_for, arguments_for, is_risky, is_useful
 from .coding import coding_parameters
 from .reply_script import CallTable, ReplyTable
 from .reply_texts import BEFORE_CALL, SENTENCES
@@ -68,6 +68,8 @@ class ReplyWriter:
         used = reasoning + sum(len(call.pieces) for call in calls)
         if entry.text is not None:
             pieces = self._counter.pieces(entry.text)
+        elif request.answer_schema is not None and not calls:
+            pieces = self._counter.pieces(answer_for(request.answer_schema))
         elif entry.calls and table is None:
             pieces = ()
         else:

@@ -71,6 +71,7 @@ class ModelRequest:
         most_tokens: limit on the reply, >= 1; None: none.
         least_tokens: the reply must have that many at least, >= 1.
         is_exact: the reply must have exactly `most_tokens` (benchmarks).
+        answer_schema: the text must be JSON that fits this schema; None: any text.
         spoken: the reply is speech: its milestone is the end of the first sentence.
         before_ms: stages of the turn that are over when the request is made, in ms: endpointing, speech_to_text.
         after_ms: stages that follow its milestone, in ms: text_to_speech.
@@ -91,6 +92,7 @@ class ModelRequest:
     most_tokens: int | None = None
     least_tokens: int = 1
     is_exact: bool = False
+    answer_schema: Mapping[str, Any] | None = None
     spoken: bool = False
     before_ms: Mapping[str, float] = field(default_factory=dict)
     after_ms: Mapping[str, float] = field(default_factory=dict)

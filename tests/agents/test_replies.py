@@ -101,6 +101,12 @@ def test_benchmarks_get_text_alone() -> None:
     assert not any(reply.calls for reply in many(tools=(EXEC,), most_tokens=50, is_exact=True))
 
 
+def test_answers_fit_the_schema_that_the_client_wants() -> None:
+    schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+    reply = WRITER.write(request(answer_schema=schema))
+    assert json.loads("".join(reply.pieces)) == {"ok": False}
+
+
 def test_calls_are_told_apart() -> None:
     calls = [call.call_id for reply in many(tools=(EXEC,)) for call in reply.calls]
     assert len(set(calls)) == len(calls)
