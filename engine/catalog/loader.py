@@ -49,7 +49,8 @@ class Catalog:
         where: what messages call the changes; the file's path unless given.
 
     Raises:
-        InputError: the file cannot be read, or names a kind that does not exist, or one entry twice.
+        InputError: the file cannot be read, or names a kind that does not exist, or one entry twice, or an entry's
+            table is faulty.
     """
 
     def __init__(self, changes: Path | Mapping[str, object] | None = None, where: str | None = None) -> None:
@@ -70,6 +71,10 @@ class Catalog:
                 if name in changed:
                     raise InputError(self._where, f"{kind}.{word}", word, f"one table for {name}, which has another")
                 changed[name] = change
+        # Faults must not lie in wait until something asks for the entry, least of all in one that nothing asks for.
+        for kind, changed in self._changes.items():
+            for name in changed:
+                self.entry(kind, name)
 
     def names(self, kind: str) -> list[str]:
         """All names of a kind, sorted.
@@ -131,7 +136,14 @@ class Catalog:
         start = shipped
         if isinstance(change, Mapping) and "base" in change:
             start = self._base(kind, name, change["base"], copies)
-        return entry_from_table(kind, name, change, self._where, start, is_change=True)
+        try:
+            return entry_from_table(kind, name, change, self._where, start, is_change=True)
+        except InputError as error:
+            alike = near(name, [*_shipped_names(kind), *_aliases(kind)]) if start is None else []
+            if not alike:
+                raise
+            meant = f"{error.expected}; or is {' or '.join(alike)} meant, not {name}?"
+            raise InputError(error.where, error.field, error.value, meant) from None
 
     def _base(self, kind: str, name: str, base: object, copies: tuple[str, ...]) -> Entry:
         """What the new entry `name` starts as: a copy under its own name."""

@@ -19,12 +19,18 @@ _REQUIRED: Final = ("id", "kind", "device", "model", "metric", "value")
 _MOST: Final = 100_000_000
 #: What stands in cells that nobody could fill in.
 _UNKNOWN: Final = ("unknown", "n/a", "na", "-", "?", "none", "null")
+_DEGREES: Final = f"a whole number from 1 to {_MOST}, one per pool as in 8+8, or nothing"
 _PAIR: Final = re.compile(r"(?:^|;)\s*([a-z_]+)=([^;]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One metric of one setup; an empty cell is "" or None. `pairs` are the `key=value;` parts of the note."""
+    """One metric of one setup; an empty cell is "" or None.
+
+    Attributes:
+        tp: tensor-parallel degrees, one per pool: `8`, `8+8`.
+        pairs: the `key=value;` parts of the note.
+    """
 
     id: str
     line: int
@@ -122,6 +128,16 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
             raise InputError(where, name, cell, f"a whole number from {least} to {_MOST}, or nothing")
         return int(number)
 
+    def degrees(name: str) -> str:
+        """Whole numbers from 1, one per pool: `8`, `8+8`."""
+        cell = text(name)
+        if cell.lower() in _UNKNOWN:
+            return ""
+        parts = [_float(where, name, part, shown=cell, expected=_DEGREES) for part in cell.split("+") if cell]
+        if not all(1 <= part <= _MOST and part % 1 == 0 for part in parts):
+            raise InputError(where, name, cell, _DEGREES)
+        return "+".join(str(int(part)) for part in parts)
+
     for name in ("id", "kind", "model", "metric"):
         if not text(name):
             raise InputError(where, name, "nothing", "a name")
@@ -139,7 +155,7 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
         model=lower("model"),
         weight_dtype=lower("weight_dtype"),
         kv_dtype=lower("kv_dtype"),
-        tp=text("tp"),
+        tp=degrees("tp"),
         parallel=text("ep_or_dp").upper(),
         input_tokens=count("input_tokens", 1),
         cached_tokens=count("cached_tokens", 0),
@@ -154,11 +170,11 @@ def _measurement(where: str, line: int, row: dict[str, str]) -> Measurement:
     )
 
 
-def _float(where: str, name: str, cell: str) -> float:
+def _float(where: str, name: str, cell: str, *, shown: str | None = None, expected: str = "a finite number") -> float:
     try:
         number = float(cell)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(where, name, cell or "nothing", "a finite number")
+        raise InputError(where, name, shown or cell or "nothing", expected)
     return number

@@ -19,6 +19,8 @@ __all__ = ["app", "main"]
 
 #: Exit code after Ctrl-C, as shells give it.
 _INTERRUPTED = 130
+#: What typer raises for arguments that a command does not take; it exports the one for bad values alone.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="subsecond",
@@ -133,8 +135,14 @@ app.add_typer(catalog_app, name="catalog", short_help="List and explain the fact
 @app.command(short_help="Race the pipelines live; `subsecond` alone does it.")
 def live(
     scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
-    speed: Annotated[float, typer.Option(help="Virtual seconds per second, 0.1 to 100.")] = 1.0,
-    head_start: Annotated[float, typer.Option(metavar="S", help="Virtual seconds that are over at the start.")] = 120.0,
+    speed: Annotated[
+        float,
+        typer.Option(parser=_number("--speed"), metavar="X", help="Virtual seconds per second, 0.1 to 100."),
+    ] = 1.0,
+    head_start: Annotated[
+        float,
+        typer.Option(parser=_number("--head-start"), metavar="S", help="Virtual seconds that are over at the start."),
+    ] = 120.0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
@@ -150,9 +158,15 @@ def live(
 def serve(
     scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
     host: Annotated[str, typer.Option(help="Address to serve on; this machine alone.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0: any free one.", min=0, max=65535)] = 0,
-    speed: Annotated[float, typer.Option(help="Virtual seconds per second, 0.1 to 100.")] = 1.0,
-    head_start: Annotated[float, typer.Option(metavar="S", help="Virtual seconds that are over at the start.")] = 0.0,
+    port: Annotated[int, typer.Option(parser=_whole("--port"), metavar="N", help="Port; 0: any free one.")] = 0,
+    speed: Annotated[
+        float,
+        typer.Option(parser=_number("--speed"), metavar="X", help="Virtual seconds per second, 0.1 to 100."),
+    ] = 1.0,
+    head_start: Annotated[
+        float,
+        typer.Option(parser=_number("--head-start"), metavar="S", help="Virtual seconds that are over at the start."),
+    ] = 0.0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
@@ -247,17 +261,20 @@ def main() -> None:
     _prepare_streams()
     try:
         try:
-            app()
+            code = app(prog_name="subsecond", standalone_mode=False)
         finally:
             sys.stdout.flush()
+        if code == _INTERRUPTED:
+            sys.stderr.write("subsecond: interrupted\n")
+        raise SystemExit(code)
     except SubsecondError as error:
         fail(str(error))
-    except SystemExit as end:  # typer turns a reader that has gone and Ctrl-C into exit codes
+    except _UsageError as error:
+        fail(_usage(error))
+    except SystemExit as end:  # typer turns a reader that has gone into an exit code
         if isinstance(end.__context__, BrokenPipeError):
             _discard_output()
             raise SystemExit(0) from None
-        if end.code == _INTERRUPTED:
-            sys.stderr.write("subsecond: interrupted\n")
         raise
     except KeyboardInterrupt:
         sys.stderr.write("subsecond: interrupted\n")
@@ -269,6 +286,15 @@ def main() -> None:
         _discard_output()
         place = error.filename or "standard output"
         fail(f"{place}: got {error.strerror!r}, expected a place that can be read and written")
+
+
+def _usage(error: Exception) -> str:
+    """What is wrong with the arguments of a command, in one line."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    path = "subsecond" if context is None else context.command_path
+    words = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]  # as all errors of that class
+    place = f"{path.removeprefix('subsecond ')}: " if path != "subsecond" else ""
+    return f"{place}{words[:1].lower()}{words[1:]}; `{path} --help` shows what it takes"
 
 
 def _prepare_streams() -> None:

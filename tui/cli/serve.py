@@ -45,6 +45,8 @@ def serve_command(
     Raises:
         InputError: the scenario or an option cannot be used.
     """
+    if not 0 <= port <= 65535:
+        raise InputError("--port", "", port, "a whole number from 0 to 65535")
     if not MIN_SPEED <= speed <= MAX_SPEED:
         raise InputError("--speed", "", speed, f"a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
     if not 0 <= head_start_s <= 1e5:

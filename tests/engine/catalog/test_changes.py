@@ -18,12 +18,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def refused(changes: Any) -> InputError:
-    """The error of a change to the catalog, when it is read or when its entries are."""
+    """The error of a change to the catalog."""
     try:
-        catalog = Catalog(changes)
-        for kind, table in changes.items():
-            for name in table:
-                catalog.entry(kind, name)
+        Catalog(changes)
     except InputError as error:
         return error
     pytest.fail("nothing is wrong with it")
@@ -251,3 +248,15 @@ def test_a_value_that_is_missing_or_no_number_is_named() -> None:
         entry.number("prefill_mfu")
     assert entry.number("prefill_mfu", 0.5) == 0.5
     assert entry.number("nothing", 0.5) == 0.5
+
+
+def test_what_nothing_asks_for_is_checked_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mine.toml: devices.mine.mem_bw.unit: got 'parsec', expected one of"):
+        Catalog(written(tmp_path, '[devices.mine]\nmem_bw = {number = 1, unit = "parsec", provenance = "assumed"}\n'))
+    sound = written(tmp_path, '[devices.mine]\nmem_bw = {number = 1, unit = "TB/s", provenance = "assumed"}\n')
+    assert Catalog(sound).entry("devices", "mine").number("mem_bw") == 1e12
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mine.toml: devices.wse-33.mem_capacity: got '50', .*is wse-3 .*meant"):
+        Catalog(written(tmp_path, "[devices.wse-33]\nmem_capacity = 50\n"))

@@ -1,0 +1,65 @@
+"""Arguments that no command takes: one line that says what and where help is, and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place", "words"),
+    [
+        (["--nope"], "", "no such option: --nope"),
+        (["nope"], "", "no such command 'nope'"),
+        (["run", "--nope"], "run: ", "no such option: --nope"),
+        (["run", "a", "b"], "run: ", "unexpected extra argument"),
+        (["tui"], "tui: ", "missing option '--attach'"),
+        (["replay"], "replay: ", "missing argument 'recording'"),
+        (["catalog", "nope"], "catalog: ", "no such command 'nope'"),
+        (["catalog", "show"], "catalog show: ", "missing argument 'name'"),
+    ],
+)
+def test_arguments_that_no_command_takes_are_one_line(
+    command: Command, arguments: list[str], place: str, words: str
+) -> None:
+    code, out, error = command(*arguments)
+    assert (code, out) == (2, "")
+    assert error.startswith(f"subsecond: {place}")
+    assert words in error
+    assert error.endswith(f"`{' '.join(['subsecond', *place[:-2].split()])} --help` shows what it takes\n")
+    assert error.count("\n") == 1
+
+
+def test_an_option_without_its_value_is_one_line(command: Command) -> None:
+    code, out, error = command("run", "--seed")
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert "'--seed' requires an argument" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "value"),
+    [
+        (["serve", "--port", "x"], "--port", "x"),
+        (["serve", "--port", "65536"], "--port", "65536"),
+        (["serve", "--port", "-1"], "--port", "-1"),
+        (["serve", "--speed", "fast"], "--speed", "fast"),
+        (["serve", "--speed", "nan"], "--speed", "nan"),
+        (["serve", "--head-start", "inf"], "--head-start", "inf"),
+        (["live", "--speed", "fast"], "--speed", "fast"),
+    ],
+)
+def test_a_number_that_an_option_cannot_take_is_named(
+    command: Command, arguments: list[str], option: str, value: str
+) -> None:
+    code, out, error = command(*arguments)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"subsecond: {option}: got '{value}', expected a")
+
+
+def test_the_version_is_shown(command: Command) -> None:
+    code, out, error = command("--version")
+    assert (code, error) == (0, "")
+    assert out.count(".") == 2
