@@ -148,18 +148,28 @@ class Service:
             self._restart.clear()
 
     async def _publish(self) -> None:
+        """Look at the lanes now and then; a look comes in slices, so that the driver is never kept waiting for long."""
         looks = 0
         while True:
             driver = self._driver
-            messages: list[Message] = [*driver.turn_ends(), *driver.begun_faults(), *driver.gauges()]
-            messages.append(driver.clock_message(time.time()))
-            if looks % LOAD_EVERY == 0:
-                messages.append(driver.load())
+            for messages in driver.look():
+                await self._tell(messages)
+                await asyncio.sleep(0)
+                if driver is not self._driver:  # a run has begun anew: nobody wants to know the rest of the former one
+                    break
+            else:
+                await self._tell(self._overview(driver, with_load=looks % LOAD_EVERY == 0))
             looks += 1
-            while self._troubles:
-                messages.append(Notice("error", self._troubles.pop(0)))
-            await self._tell(messages)
             await asyncio.sleep(PERIOD_S)
+
+    def _overview(self, driver: LiveDriver, *, with_load: bool) -> list[Message]:
+        """What is not about one lane."""
+        messages: list[Message] = [driver.clock_message(time.time())]
+        if with_load:
+            messages.append(driver.load())
+        while self._troubles:
+            messages.append(Notice("error", self._troubles.pop(0)))
+        return messages
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok", "virtual_s": self._driver.now_ps / PS_PER_S})
@@ -212,8 +222,8 @@ class Service:
                 if not 0 <= ms <= 1e9:
                     raise InputError("step", "ms", ms, "a number of ms from 0 to 1e9")
                 driver.step(round(ms * PS_PER_MS))
-            case SetLoad(agents, int(sessions)):
-                driver.set_load(agents, sessions)
+            case SetLoad(agents, sessions, arrivals_per_s):
+                driver.set_load(agents, sessions, arrivals_per_s)
             case InjectFault(kind, lane, target, value, duration_s):
                 if duration_s is not None and not 0 < duration_s <= 1e6:
                     raise InputError("fault", "duration_s", duration_s, "a number of seconds above 0")

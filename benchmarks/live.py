@@ -4,7 +4,7 @@ python benchmarks/live.py [--sessions 100,1000,5000] [--seconds 8] [--profile]
 
 Both pipelines of the default scenario run in one process without a feed, two coding sessions to three voice calls and a
 reserve as `subsecond serve` has it. Servers grow in number with the sessions, so that queues stay as in the scenario.
-Each size runs with the driver alone and then with `turn_ends`, `gauges` and `clock_message` ten times a second, as the
+Each size runs with the driver alone and then with `look` and `clock_message` ten times a second, as the
 service asks for them. Lateness is wall time from when an event is due until it is handled, over all wakes of the
 driver; it includes that of the machine's timers, which an empty loop with the same timers shows.
 """
@@ -16,15 +16,16 @@ import asyncio
 import cProfile
 import pstats
 import time
-from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
 from crowd import crowd_settings
 
 from subsecond.agents.plan import plan_run
+from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LEAST_S, LiveDriver
+from subsecond.engine.live.lateness import Lateness
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 
@@ -44,8 +45,9 @@ def make_plan(sessions: int) -> Plan:
 async def watch(driver: LiveDriver, turns: list[int]) -> None:
     """Ask as the service does."""
     while True:
-        turns.append(len(driver.turn_ends()))
-        driver.gauges()
+        for messages in driver.look():
+            turns.append(sum(isinstance(message, TurnEnd) for message in messages))
+            await asyncio.sleep(0)
         driver.clock_message(time.time())
         await asyncio.sleep(PERIOD_S)
 
@@ -91,13 +93,13 @@ def measure(sessions: int, seconds: float, *, is_profiled: bool) -> None:
         driver.catch_up()
         driver.turn_ends()
         clock.resume()
-        late: deque[float] = deque()
-        driver._late_s = late  # which otherwise keeps the latest 4,096 only
+        driver.lateness = Lateness(1 << 20)  # all of them, not the latest alone
         profile = cProfile.Profile()
         if is_profiled and is_watched:
             profile.enable()
         share, turns = asyncio.run(drive(driver, seconds, is_watched=is_watched))
         profile.disable()
+        late = driver.lateness.latest_s()
         print(
             f"{sessions:>6,} sessions, {'watched' if is_watched else 'alone':<7}: late {shown(late)}"
             f" over {len(late):>6,} wakes, {100 * share:5.1f} % of a core"

@@ -215,10 +215,11 @@ class Clock(msgspec.Struct, frozen=True, tag="clock"):
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
-    """Sessions at work by agent kind, and how many are wanted.
+    """Sessions at work by agent kind, and how more come: either so many are kept at work, or they begin at a rate.
 
-    `arrivals_per_s`: by agent kind, the rate at which sessions begin by themselves (virtual time); 0: as many are kept
-    at work as are wanted.
+    Attributes:
+        wanted: by agent kind, how many are kept at work; 0 for a kind that has a rate.
+        arrivals_per_s: by agent kind, how many begin in a second of virtual time; 0 for a kind that has none.
     """
 
     at_ps: int
@@ -272,7 +273,7 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
 class SetLoad(msgspec.Struct, frozen=True, tag="set-load"):
     """Load of an agent kind: sessions that shall be at work, or the rate at which they begin (virtual time).
 
-    Exactly one of the two is given.
+    Exactly one of the two is given. A rate of 0 means that no more begin.
     """
 
     agents: str

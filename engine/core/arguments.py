@@ -65,8 +65,8 @@ class Form(Protocol):
             the number of events, and of journal items, up to which so much room is left.
         """
 
-    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
-        """The first `size` records of an array as tuples of their fields."""
+    def records(self, name: str, size: int | None = None, names: Sequence[str] | None = None) -> list[tuple[int, ...]]:
+        """The first `size` records of an array as tuples of their fields, or of those named."""
 
 
 class ArrayForm:
@@ -131,8 +131,9 @@ class ArrayForm:
     def _double(self, name: str) -> None:
         self._keep(name, np.concatenate([self._arrays[name], np.zeros_like(self._arrays[name])]))
 
-    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
-        return list(self._arrays[name][:size].tolist())
+    def records(self, name: str, size: int | None = None, names: Sequence[str] | None = None) -> list[tuple[int, ...]]:
+        rows = self._arrays[name][:size]
+        return list((rows if names is None else rows[list(names)]).tolist())
 
 
 class ObjectForm:
@@ -192,8 +193,8 @@ class ObjectForm:
             journal += [state.LogItem(0, 0, 0, 0, 0, 0, 0) for _ in range(2 * journal_margin)]
         return MAX_PS, len(journal) - journal_margin
 
-    def records(self, name: str, size: int | None = None) -> list[tuple[int, ...]]:
-        names = state.dtype_of(_class_of(name)).names or ()
+    def records(self, name: str, size: int | None = None, names: Sequence[str] | None = None) -> list[tuple[int, ...]]:
+        names = names or state.dtype_of(_class_of(name)).names or ()
         return [tuple(getattr(item, n) for n in names) for item in getattr(self._state, name)[:size]]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .arguments import ArrayForm, Form, ObjectForm
 from .config import MAX_PS, NOT_SCHEDULED, Fault, FaultKind, Pipeline, Pool, StepCost, Submission, Workload
 from .execution import load_kernel, plan_execution
-from .kernel import codes, state
+from .kernel import codes
 from .kernel.segment import boundaries_until
 from .layout import cost_table, fault_table, lay_out, server_names
 from .results import Results, ServerCounters, ServerLoad, SessionColumns, results_of
@@ -21,6 +21,16 @@ __all__ = ["Engine", "simulate"]
 #: Events between two looks at the outside (progress, interrupts): tens of milliseconds of machine code, or a second
 #: of the interpreter.
 _SLICE = {True: 1 << 18, False: 1 << 15}
+
+#: Fields of a server's record that `Engine.loads` reads, and those of `ServerCounters`, in order.
+_LOAD = (
+    *("up", "busy", "start", "busy_ps", "load", "num_decoding", "num_prefilling", "capacity", "used", "retained"),
+    *("free", "flows", "carried", "prefill_tokens", "hit_tokens", "preemptions", "evictions"),
+)
+_COUNTERS = (
+    *("busy_ps", "iterations", "segments", "sequence_steps", "prefill_tokens", "hit_tokens", "preemptions"),
+    *("evictions", "capacity", "peak_used", "peak_seqs", "transferred"),
+)
 
 Int64 = NDArray[np.int64]
 Progress = Callable[[int, int], None]
@@ -64,6 +74,7 @@ class Engine:
         self._can_fail = can_fail or bool(faults)
         self._faults = [(f.at_ps, int(f.kind), f.target, f.value) for f in faults]
         memory = lay_out(pipeline, workload, seed, can_fail=self._can_fail)
+        self._names = server_names(pipeline)
         self._columns = int(memory.state["columns"][0])
         self._rows = memory.rows
         self._cost = memory.cost
@@ -298,7 +309,7 @@ class Engine:
         """Results up to the time reached; the engine may run on, and does not change them.
 
         Args:
-            requests: only these, in their order; None: all.
+            requests: only these, in their order, and without counters of servers; None: all.
         """
         rows = self._rows.reshape(-1, self._columns)
         if requests is not None or self._num_ended() < len(rows):
@@ -307,62 +318,62 @@ class Engine:
                 foreseen = rows[:, codes.FIRST] > self.reached_ps
                 rows[foreseen, codes.FIRST] = -1
                 rows[foreseen, codes.DECODE_FIRST] = 0
-        return results_of(rows, self.pipeline.network_ps, self.counters(), self.num_events)
+        counters = self.counters() if requests is None else ()
+        return results_of(rows, self.pipeline.network_ps, counters, self.num_events)
+
+    def arrivals_ps(self, requests: Int64) -> Int64:
+        """When the client sent each of some requests that have been sent."""
+        arrivals: Int64 = self._rows.reshape(-1, self._columns)[requests, codes.ARRIVAL]
+        return arrivals
 
     def loads(self) -> tuple[ServerLoad, ...]:
         """What each server holds at the time reached, in the order of the servers."""
+        reached = self.reached_ps
         return tuple(
             ServerLoad(
                 name=name,
-                is_up=server["up"] == 1,
-                is_busy=server["busy"] == 1,
-                num_requests=server["load"],
-                num_decoding=server["num_decoding"],
-                num_prefilling=server["num_prefilling"],
-                capacity_units=server["capacity"],
-                used_units=server["used"],
-                retained_units=server["retained"],
-                free_units=server["free"],
-                num_flows=server["flows"],
-                carried_ps=server["carried"],
-                busy_ps=server["busy_ps"] + (max(0, self.reached_ps - server["start"]) if server["busy"] else 0),
-                prefill_tokens=server["prefill_tokens"],
-                hit_tokens=server["hit_tokens"],
-                preemptions=server["preemptions"],
-                evictions=server["evictions"],
+                is_up=up == 1,
+                is_busy=busy == 1,
+                num_requests=load,
+                num_decoding=num_decoding,
+                num_prefilling=num_prefilling,
+                capacity_units=capacity,
+                used_units=used,
+                retained_units=retained,
+                free_units=free,
+                num_flows=flows,
+                carried_ps=carried,
+                busy_ps=busy_ps + (max(0, reached - start) if busy else 0),
+                prefill_tokens=prefill_tokens,
+                hit_tokens=hit_tokens,
+                preemptions=preemptions,
+                evictions=evictions,
             )
-            for name, server in self._servers()
+            for name, (
+                up,
+                busy,
+                start,
+                busy_ps,
+                load,
+                num_decoding,
+                num_prefilling,
+                capacity,
+                used,
+                retained,
+                free,
+                flows,
+                carried,
+                prefill_tokens,
+                hit_tokens,
+                preemptions,
+                evictions,
+            ) in zip(self._names, self._form.records("servers", names=_LOAD), strict=True)
         )
-
-    def _servers(self) -> list[tuple[str, dict[str, int]]]:
-        """Name and record of each server."""
-        fields = state.dtype_of(state.Server).names or ()
-        rows = self._form.records("servers")
-        return [
-            (name, dict(zip(fields, row, strict=True)))
-            for name, row in zip(server_names(self.pipeline), rows, strict=True)
-        ]
 
     def counters(self) -> tuple[ServerCounters, ...]:
         """What each server has counted so far, in the order of the servers."""
-        return tuple(
-            ServerCounters(
-                name=name,
-                busy_ps=server["busy_ps"],
-                iterations=server["iterations"],
-                segments=server["segments"],
-                sequence_steps=server["sequence_steps"],
-                prefill_tokens=server["prefill_tokens"],
-                hit_tokens=server["hit_tokens"],
-                preemptions=server["preemptions"],
-                evictions=server["evictions"],
-                capacity_units=server["capacity"],
-                peak_used_units=server["peak_used"],
-                peak_seqs=server["peak_seqs"],
-                transferred_units=server["transferred"],
-            )
-            for name, server in self._servers()
-        )
+        rows = self._form.records("servers", names=_COUNTERS)
+        return tuple(ServerCounters(name, *row) for name, row in zip(self._names, rows, strict=True))
 
     def token_times(self) -> list[NDArray[np.int64]]:
         """Per request, the time at which each of its tokens was given at the server, [emitted_tokens] ps.

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from subsecond.engine.core.config import MAX_PS, NOT_SCHEDULED, FaultKind, StepCost
+from subsecond.engine.core.config import MAX_PS, FaultKind, StepCost
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import Spell, spells_of
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, TurnEnd
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, TurnEnd
 from subsecond.engine.hello import hello_of
 from subsecond.engine.latency.knobs import differ_in_step_times_alone
 from subsecond.engine.latency.pipelines import BuiltPipeline
@@ -23,7 +21,9 @@ from subsecond.engine.scenario import FaultTable
 from .clock import PacedClock
 from .faultboard import FaultBoard
 from .lane import LiveLane
+from .lateness import Lateness
 from .outside import OutsideAgents
+from .population import Population
 from .turnmap import turn_map
 
 __all__ = ["LiveDriver"]
@@ -33,13 +33,14 @@ PS_PER_S = 10**12
 LEAST_S = 0.001
 #: Seconds after which the driver looks even if no event is due, so that a far event and a late clock do no harm.
 MOST_S = 0.25
+#: Sessions of a kind that may begin in a virtual second.
+MOST_ARRIVALS_PER_S = 1000.0
 
 
 class LiveDriver:
     """The lanes of a plan, advanced together.
 
-    Sessions of the workload that are not scheduled are a reserve: they replace sessions that end, lane by lane and in
-    order, so that each agent kind keeps as many at work as are wanted.
+    Sessions of the workload that are not scheduled are a reserve, from which more begin (`population`).
 
     Args:
         keep_population: replace sessions that end.
@@ -66,12 +67,12 @@ class LiveDriver:
         ]
         duration_s = plan.scenario.duration_s
         self._stop_ps = None if duration_s is None else round(duration_s * PS_PER_S)
-        self._population = _Population(plan, len(self.lanes)) if keep_population else None
+        self._population = Population(plan, self.lanes) if keep_population else None
         self.outside = OutsideAgents(self.lanes, plan.workload, plan.outside)
         self._faults = FaultBoard(
             spells_of(plan.scenario.faults, {name: p.core for name, p in plan.pipelines.items()}, plan.scenario.where)
         )
-        self._late_s: deque[float] = deque(maxlen=4096)
+        self.lateness = Lateness()
         self._wake = asyncio.Event()
         self.is_over = False
 
@@ -104,14 +105,16 @@ class LiveDriver:
     def catch_up(self) -> None:
         """Handle everything before the clock's present time; that this is late is nobody's fault."""
         self.advance()
-        self._late_s.clear()
+        self.lateness.clear()
 
     def advance(self) -> None:
         """Handle everything that is due."""
         due = self._next_ps()
         now = self.now_ps
         if due is not None and due <= now and not self.clock.is_paused:
-            self._late_s.append((now - due) / PS_PER_S / self.clock.speed)
+            self.lateness.add((now - due) / PS_PER_S / self.clock.speed)
+        if self._population is not None:
+            self._population.begin_due(now)
         for lane in self.lanes:
             for fault in self._faults.take_due(lane.number, now):
                 lane.engine.inject(fault)
@@ -119,7 +122,8 @@ class LiveDriver:
         self.is_over = self._stop_ps is not None and now >= self._stop_ps
 
     def _next_ps(self) -> int | None:
-        times = [self._faults.next_ps(), *(lane.engine.next_event_ps for lane in self.lanes)]
+        arrival = None if self._population is None else self._population.next_ps()
+        times = [arrival, self._faults.next_ps(), *(lane.engine.next_event_ps for lane in self.lanes)]
         return min((at for at in times if at is not None), default=None)
 
     def _wait_s(self) -> float:
@@ -128,21 +132,41 @@ class LiveDriver:
             return MOST_S
         return min(max(self.clock.wall_of(due) - self.clock.wall_of(self.clock.now_ps()), LEAST_S), MOST_S)
 
+    def look(self) -> Iterator[list[Message]]:
+        """What there is to tell: turns that have ended since the last look, gauges, what has begun or run out.
+
+        It comes in slices, lane by lane, and what is due in between is handled before each of them.
+        """
+        for lane in self.lanes:
+            self.advance()
+            yield list(self._ended(lane))
+            self.advance()
+            yield [self._gauges(lane, self.now_ps)]
+        yield [*self.outside.turn_ends(), *self._faults.take_begun(self.now_ps), *self._notices()]
+
+    def _ended(self, lane: LiveLane) -> list[TurnEnd]:
+        ended = lane.ended()
+        if self._population is not None:
+            self._population.note(lane)
+            self._population.refill(lane, self.now_ps)
+            self.poke()
+        return ended
+
+    def _notices(self) -> list[Notice]:
+        return [] if self._population is None else self._population.take_notices()
+
     def turn_ends(self) -> list[TurnEnd]:
         """Turns that have ended since the last call, lane by lane; sessions that have ended are replaced."""
-        if self._population is not None:
-            for lane in self.lanes:
-                self._population.refill(lane, self.now_ps)
-            self.poke()
-        return [*(turn for lane in self.lanes for turn in lane.ended()), *self.outside.turn_ends()]
+        return [*(turn for lane in self.lanes for turn in self._ended(lane)), *self.outside.turn_ends()]
 
     def gauges(self) -> list[Gauges]:
         """Every lane at this moment."""
         now = self.now_ps
-        return [
-            lane.gauges(now, self._faults.words(lane.number, now + 1), self.outside.open_turns(lane.number, now))
-            for lane in self.lanes
-        ]
+        return [self._gauges(lane, now) for lane in self.lanes]
+
+    def _gauges(self, lane: LiveLane, now_ps: int) -> Gauges:
+        faults = self._faults.words(lane.number, now_ps + 1)
+        return lane.gauges(now_ps, faults, self.outside.open_turns(lane.number, now_ps))
 
     def begun_faults(self) -> list[FaultNote]:
         """Faults of the scenario that have begun since the last call."""
@@ -150,32 +174,39 @@ class LiveDriver:
 
     def clock_message(self, wall_s: float) -> Clock:
         """The clock at this moment; `wall_s`: seconds since 1970."""
-        late = np.array(self._late_s or [0.0]) * 1000
-        p50, p99 = (float(np.quantile(late, q)) for q in (0.5, 0.99))
-        return Clock(self.now_ps, wall_s, self.clock.speed, self.clock.is_paused, p50, p99)
+        return Clock(self.now_ps, wall_s, self.clock.speed, self.clock.is_paused, *self.lateness.quantiles_ms())
 
     def load(self) -> Load:
-        """Sessions at work on the first lane, and wanted, by agent kind."""
-        if self._population is None:
-            nothing = (0,) * len(self.plan.workload.kinds)
-            return Load(self.now_ps, nothing, nothing)
-        return Load(self.now_ps, self._population.at_work(self.lanes[0]), tuple(self._population.wanted))
+        """Sessions at work on the first lane, and how they come, by agent kind."""
+        population = self._population
+        if population is None:
+            kinds = len(self.plan.workload.kinds)
+            return Load(self.now_ps, (0,) * kinds, (0,) * kinds, (0.0,) * kinds)
+        return Load(self.now_ps, population.at_work(0), population.wanted, population.arrivals_per_s)
 
-    def set_load(self, agents: str, sessions: int) -> None:
-        """Want another number of sessions of an agent kind at work.
+    def set_load(self, agents: str, sessions: int | None = None, arrivals_per_s: float | None = None) -> None:
+        """Want another number of sessions of an agent kind at work, or let them begin at a rate.
 
         Raises:
-            InputError: no such kind in this run, or more sessions than its reserve holds.
+            InputError: no such kind in this run, not exactly one of the two, more sessions than there are, or a rate
+                that is none.
         """
-        kinds = self.plan.workload.kinds
-        if self._population is None or agents not in kinds:
+        kinds, population = self.plan.workload.kinds, self._population
+        if population is None or agents not in kinds:
             raise InputError("load", "agents", agents, "one of " + ", ".join(kinds))
-        most = self._population.most[kinds.index(agents)]
-        if not 0 <= sessions <= most:
-            raise InputError("load", agents, sessions, f"a number from 0 to {most}")
-        self._population.wanted[kinds.index(agents)] = sessions
-        for lane in self.lanes:
-            self._population.retire_surplus(lane)
+        kind = kinds.index(agents)
+        if (sessions is None) == (arrivals_per_s is None):
+            given = "neither" if sessions is None else "both"
+            raise InputError("load", f"{agents}: sessions, arrivals_per_s", given, "exactly one of the two")
+        if sessions is not None:
+            if not 0 <= sessions <= population.most(kind):
+                raise InputError("load", agents, sessions, f"a number from 0 to {population.most(kind)}")
+            population.keep(kind, sessions)
+        elif arrivals_per_s is not None:
+            if not 0 <= arrivals_per_s <= MOST_ARRIVALS_PER_S:
+                expected = f"a rate from 0 to {MOST_ARRIVALS_PER_S:g} per second"
+                raise InputError("load", f"{agents}: arrivals_per_s", arrivals_per_s, expected)
+            population.arrive(kind, arrivals_per_s, self.now_ps + 1)
         self.poke()
 
     def step(self, by_ps: int) -> None:
@@ -260,48 +291,3 @@ def _later(spell: Spell, by_ps: int) -> Spell:
 def _same_cost(a: StepCost, b: StepCost) -> bool:
     rest = (a.prefill_pair_ps, a.decode_unit_ps, a.kv_unit_ps) == (b.prefill_pair_ps, b.decode_unit_ps, b.kv_unit_ps)
     return rest and np.array_equal(a.compute_ps, b.compute_ps) and np.array_equal(a.memory_ps, b.memory_ps)
-
-
-class _Population:
-    """Which root sessions of a kind are at work, lane by lane."""
-
-    def __init__(self, plan: Plan, num_lanes: int) -> None:
-        work = plan.workload
-        roots = np.flatnonzero(work.session_parent_request < 0)
-        roots = roots[~np.isin(roots, plan.outside)]
-        kinds = work.session_kind[roots]
-        scheduled = work.session_start_ps[roots] < NOT_SCHEDULED
-        self.roots = [roots[kinds == kind] for kind in range(len(work.kinds))]
-        #: Sessions begun or to begin by themselves, then those of the reserve in order.
-        self.begun = [[int(scheduled[kinds == kind].sum())] * num_lanes for kind in range(len(work.kinds))]
-        self.wanted = [begun[0] for begun in self.begun]
-        self.most = [len(own) for own in self.roots]
-
-    def _is_over(self, lane: LiveLane, kind: int) -> NDArray[np.bool_]:
-        columns = lane.engine.sessions()
-        own = self.roots[kind][: self.begun[kind][lane.number]]
-        over: NDArray[np.bool_] = (columns.request[own] >= columns.request_end[own]) & ~columns.is_active[own]
-        return over
-
-    def at_work(self, lane: LiveLane) -> tuple[int, ...]:
-        """Sessions at work, by kind."""
-        return tuple(int((~self._is_over(lane, kind)).sum()) for kind in range(len(self.roots)))
-
-    def refill(self, lane: LiveLane, now_ps: int) -> None:
-        """Start as many sessions as are missing."""
-        for kind, at_work in enumerate(self.at_work(lane)):
-            begun = self.begun[kind]
-            missing = min(self.wanted[kind] - at_work, self.most[kind] - begun[lane.number])
-            for _ in range(missing):
-                at = max(now_ps, lane.engine.now_ps) + 1
-                lane.engine.start_session(int(self.roots[kind][begun[lane.number]]), at)
-                begun[lane.number] += 1
-
-    def retire_surplus(self, lane: LiveLane) -> None:
-        """Let the sessions that came last end with their present request until no more than wanted are left."""
-        for kind, own in enumerate(self.roots):
-            over = self._is_over(lane, kind)
-            at_work = own[: len(over)][~over]
-            surplus: Sequence[int] = at_work[self.wanted[kind] :].tolist()
-            for session in surplus:
-                lane.engine.retire(session)

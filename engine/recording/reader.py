@@ -18,7 +18,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 
 from .opening import check, connect, reading, remove_copy
-from .rows import READERS, TABLES, Row, read_knob, turn_of
+from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
 from .schema import FIXED_COLUMNS, turn_columns
 
 __all__ = ["Metadata", "Recording", "State", "TurnColumns"]
@@ -120,6 +120,7 @@ class Recording:
         self.path = path
         with reading(path):
             self._hello: Hello = msgspec.json.decode(self._meta()["hello"], type=Hello)
+            self._tables = {table: columns_there(connection, table) for table in TABLES}
         self._columns = turn_columns(self._hello)
         self._num_stages = len(self._hello.stages)
         self._longest = (0, 0)  # seq up to which turns have been looked at, longest latency until there
@@ -270,7 +271,7 @@ class Recording:
 
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""
-        query = f"SELECT {TABLES['knobs']} FROM knobs WHERE at_ps <= ? ORDER BY at_ps, seq"
+        query = f"SELECT {self._tables['knobs']} FROM knobs WHERE at_ps <= ? ORDER BY at_ps, seq"
         rows = self._rows(query, _NEWEST if until_ps is None else until_ps)
         with reading(self.path):
             return [(row[1], read_knob(row)) for row in rows]
@@ -324,7 +325,7 @@ class Recording:
     def _messages(self, table: str, since_ps: int, until_ps: int | None) -> Iterator[tuple[int, int, Message]]:
         """(time, seq, message) of a table in order, in chunks: each is a short look at a file that may be written."""
         is_turns = table == "turns"
-        columns, at = (self._columns, "end_ps") if is_turns else (TABLES[table], "at_ps")
+        columns, at = (self._columns, "end_ps") if is_turns else (self._tables[table], "at_ps")
         ended = "state > 0 AND " if is_turns else ""
         query = (
             f"SELECT {columns} FROM {table} WHERE {ended}({at}, seq) > (?, ?) AND {at} <= ? ORDER BY {at}, seq LIMIT ?"
@@ -364,7 +365,9 @@ class Recording:
         return dict(self._rows("SELECT key, value FROM meta"))
 
     def _latest(self, table: str, at_ps: int, clause: str = "", *values: int) -> Message | None:
-        query = f"SELECT {TABLES[table]} FROM {table} WHERE {clause} at_ps <= ? ORDER BY at_ps DESC, seq DESC LIMIT 1"
+        query = (
+            f"SELECT {self._tables[table]} FROM {table} WHERE {clause} at_ps <= ? ORDER BY at_ps DESC, seq DESC LIMIT 1"
+        )
         rows = self._rows(query, *values, at_ps)
         with reading(self.path):
             return READERS[table](rows[0]) if rows else None

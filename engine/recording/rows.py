@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from subsecond.engine.feed import (
 
 from .schema import FIXED_COLUMNS, met_columns, stage_columns, turn_columns
 
-__all__ = ["READERS", "TABLES", "Row", "inserts", "read_knob", "row_of", "turn_of", "turn_row"]
+__all__ = ["READERS", "TABLES", "Row", "columns_there", "inserts", "read_knob", "row_of", "turn_of", "turn_row"]
 
 Row = tuple[Any, ...]
 
@@ -36,17 +37,24 @@ _servers = msgspec.json.Decoder(tuple[ServerGauge, ...])
 _oldest = msgspec.json.Decoder(tuple[OpenTurn, ...])
 _words = msgspec.json.Decoder(tuple[str, ...])
 _counts = msgspec.json.Decoder(tuple[int, ...])
+_rates = msgspec.json.Decoder(tuple[float, ...])
 _value = msgspec.json.Decoder(float | str | bool)
 
 #: Table -> its columns in the order of `row_of`, without those of `turns`, which depend on the run.
 TABLES = {
     "gauges": "seq, at_ps, lane, open_turns, flows, servers, oldest, faults",
     "clocks": "seq, at_ps, wall_s, speed, paused, late_p50_ms, late_p99_ms",
-    "loads": "seq, at_ps, sessions, wanted",
+    "loads": "seq, at_ps, sessions, wanted, arrivals_per_s",
     "faults": "seq, at_ps, lane, kind, target, value, until_ps",
     "knobs": "seq, at_ps, lane, key, value",
     "notices": "seq, at_ps, level, text, dropped",
 }
+
+
+def columns_there(connection: sqlite3.Connection, table: str) -> str:
+    """The columns of a table for a SELECT, in the order of `row_of`; NULL for those that an older file lacks."""
+    there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+    return ", ".join(name if name in there else f"NULL AS {name}" for name in TABLES[table].split(", "))
 
 
 def inserts(hello: Hello) -> dict[str, str]:
@@ -124,7 +132,8 @@ def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | Non
     if isinstance(m, Clock):
         return "clocks", (seq, m.at_ps, m.wall_s, m.speed, int(m.paused), m.late_p50_ms, m.late_p99_ms)
     if isinstance(m, Load):
-        return "loads", (seq, m.at_ps, _json.encode(m.sessions).decode(), _json.encode(m.wanted).decode())
+        columns = (m.sessions, m.wanted, m.arrivals_per_s)
+        return "loads", (seq, m.at_ps, *(_json.encode(column).decode() for column in columns))
     if isinstance(m, FaultNote):
         return "faults", (seq, m.at_ps, m.lane, m.kind, m.target, m.value, m.until_ps)
     if isinstance(m, SetKnob):
@@ -144,7 +153,7 @@ def _clock(row: Row) -> Clock:
 
 
 def _load(row: Row) -> Load:
-    return Load(row[1], _counts.decode(row[2]), _counts.decode(row[3]))
+    return Load(row[1], _counts.decode(row[2]), _counts.decode(row[3]), _rates.decode(row[4] or "[]"))
 
 
 def _fault(row: Row) -> FaultNote:

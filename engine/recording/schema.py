@@ -82,7 +82,8 @@ CREATE TABLE clocks (       -- virtual time against wall time; a clock that stan
 );
 CREATE TABLE loads (        -- sessions at work by agent kind
   seq INTEGER PRIMARY KEY, at_ps INTEGER,
-  sessions TEXT, wanted TEXT  -- JSON, by agent
+  sessions TEXT, wanted TEXT,  -- JSON, by agent; wanted: how many are kept at work, 0 where they begin at a rate
+  arrivals_per_s TEXT       -- JSON, by agent: how many begin in a virtual second, 0 where there is no rate
 );
 CREATE TABLE faults (       -- one that was mended early has a second row, the same but for its end, which holds
   seq INTEGER PRIMARY KEY, at_ps INTEGER, lane INTEGER, kind TEXT, target INTEGER, value REAL,

@@ -92,6 +92,7 @@ STREAMS = {
     "voice.first_sentence": 50,
     "trace.sample": 64,
     "trace.starts": 65,
+    "live.arrivals": 66,
 }
 
 CELL_BITS = 14

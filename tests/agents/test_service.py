@@ -133,6 +133,8 @@ def test_commands_change_the_run_for_everybody() -> None:
             await until(other, Clock, lambda clock: not clock.paused)
             await ask(one, SetLoad("voice", 9))
             await until(other, Load, lambda load: load.wanted == (4, 9) and load.sessions[1] == 9)
+            await ask(other, SetLoad("coding", arrivals_per_s=0.25))
+            await until(one, Load, lambda load: load.arrivals_per_s == (0.25, 0.0) and load.wanted == (0, 9))
             await ask(one, InjectFault("decode_down", duration_s=1000.0))
             note = await until(other, FaultNote)
             assert note.kind == "decode_down"
@@ -191,6 +193,8 @@ def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> Non
         ('{"type": "step"}', "paused"),
         ('{"type": "set-load", "agents": "robots", "sessions": 1}', "robots"),
         ('{"type": "set-load", "agents": "coding", "sessions": -1}', "-1"),
+        ('{"type": "set-load", "agents": "coding"}', "arrivals_per_s"),
+        ('{"type": "set-load", "agents": "coding", "sessions": 1, "arrivals_per_s": 1}', "both"),
         ('{"type": "inject", "kind": "meteor"}', "meteor"),
         ('{"type": "mend", "kind": "throttle"}', "there is none"),
         ('{"type": "mend", "kind": "throttle", "lane": "tpu"}', "tpu"),

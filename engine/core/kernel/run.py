@@ -64,8 +64,10 @@ def on_arrive(
     session = g.sessions[s]
     if s == g.last_root and s + 1 < g.num_roots:
         g.last_root = s + 1
-        g.sessions[s + 1].arrive_at = g.starts[s + 1] + g.network
-        push_event(g, g.sessions[s + 1].arrive_at, ARRIVE, s + 1)
+        start = g.starts[s + 1] + g.network
+        if g.sessions[s + 1].request < g.sessions[s + 1].request_end:  # it has not been retired before its start
+            g.sessions[s + 1].arrive_at = start
+        push_event(g, start, ARRIVE, s + 1)
     if session.arrive_at == at:
         if session.leaving == 1:
             session.put_off = 1

@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.plans import Hand, driver, plan
-from support.small import MS, S, workload
+from support.small import MS, S
 
-from subsecond.engine.core.config import NOT_SCHEDULED
-from subsecond.engine.errors import InputError
 from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
-from subsecond.engine.run import Plan, run_plan
+from subsecond.engine.run import run_plan
 from subsecond.engine.turns import TurnState
 
 
@@ -33,9 +31,7 @@ def test_a_live_run_is_the_headless_run_whenever_one_looks(pauses_s: list[float]
     while not live.is_over:
         hand.now_s += pauses_s[place % len(pauses_s)]
         place += 1
-        live.advance()
-        ends += live.turn_ends()
-        live.gauges()
+        ends += [message for messages in live.look() for message in messages if isinstance(message, TurnEnd)]
     for lane in live.lanes:
         assert lane.engine.results().digest() == headless.lanes[lane.name].results.digest()
         turns = headless.lanes[lane.name].turns
@@ -88,44 +84,6 @@ def test_open_turns_tell_where_they_are() -> None:
                 assert 0 <= turn.start_ps <= turn.since_ps <= gauge.at_ps
                 assert sum(turn.stages_ps) <= gauge.at_ps - turn.start_ps
     assert seen >= {"endpointing", "speech_to_text", "routing", "prefill", "decode_rest", "tools"}
-
-
-def reserve(wanted: int = 2, held: int = 6) -> Plan:
-    work = workload(sessions=held, requests=2, gap_ps=20 * MS, kinds=("coding",))
-    starts = work.session_start_ps.copy()
-    starts[wanted:] = NOT_SCHEDULED
-    return plan(replace(work, session_start_ps=starts))
-
-
-def run_on(live: LiveDriver, hand: Hand, seconds: float) -> None:
-    for _ in range(round(seconds / 0.001)):
-        hand.now_s += 0.001
-        live.advance()
-        live.turn_ends()
-
-
-def test_sessions_that_end_are_replaced() -> None:
-    hand = Hand()
-    live = driver(reserve(), hand, speed=1.0, keep=True)
-    run_on(live, hand, 0.06)
-    assert live.load().sessions == (2,)
-    assert all(lane.engine.sessions().request[2] > 4 for lane in live.lanes)
-
-
-def test_the_load_goes_up_and_down() -> None:
-    hand = Hand()
-    live = driver(reserve(), hand, speed=1.0, keep=True)
-    run_on(live, hand, 0.01)
-    live.set_load("coding", 4)
-    run_on(live, hand, 0.004)
-    assert live.load().sessions == (4,)
-    live.set_load("coding", 1)
-    run_on(live, hand, 0.03)
-    assert live.load().sessions == (1,)
-    with pytest.raises(InputError, match="0 to 6"):
-        live.set_load("coding", 7)
-    with pytest.raises(InputError, match="coding"):
-        live.set_load("voice", 1)
 
 
 def test_pause_step_and_speed() -> None:

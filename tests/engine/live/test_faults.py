@@ -86,12 +86,12 @@ def test_a_fault_strikes_now_and_ends_by_itself() -> None:
 def effect(live: LiveDriver, kind: str) -> int:
     """What the core knows of a kind of fault on the second lane; 0: nothing is wrong."""
     form = live.lanes[1].engine._form
-    fields = live.lanes[1].engine._servers()[2][1]
+    (_, slow, _), _, (up, _, link_slow) = form.records("servers", names=("up", "slow", "link_slow"))
     return {
-        "decode_down": 1 - fields["up"],
-        "slow": live.lanes[1].engine._servers()[0][1]["slow"] - 64,
-        "link_cut": fields["link_slow"] - 64,
-        "link_degraded": fields["link_slow"] - 64,
+        "decode_down": 1 - up,
+        "slow": slow - 64,
+        "link_cut": link_slow - 64,
+        "link_degraded": link_slow - 64,
         "handoff_loss": form.get("handoff_loss"),
         "throttle": form.get("throttle"),
         "stall": max(0, form.get("stalled_until") - live.now_ps),

@@ -26,13 +26,16 @@ def make_older(path: Path) -> None:
             short = json.dumps([server[:8] for server in json.loads(servers)])
             connection.execute("UPDATE gauges SET servers = ? WHERE seq = ?", (short, seq))
         connection.execute("ALTER TABLE servers DROP COLUMN link_tokens_per_s")
+        connection.execute("CREATE TABLE older AS SELECT seq, at_ps, sessions, wanted FROM loads")
+        connection.execute("DROP TABLE loads")
+        connection.execute("ALTER TABLE older RENAME TO loads")
     connection.close()
 
 
 def test_a_recording_without_later_fields_opens(tmp_path: Path) -> None:
     with Recorder(tmp_path / "run", hello()) as recorder:
         recorder.put(gauges(S))
-        recorder.put(Load(S, (1, 2), (1, 2)))
+        recorder.put(Load(S, (1, 2), (1, 2), (0.0, 0.5)))
     make_older(tmp_path / "run")
     with Recording.open(tmp_path / "run") as recording:
         (server, *_) = recording.gauges_at(S)[0].servers

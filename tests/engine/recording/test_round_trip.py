@@ -68,7 +68,8 @@ GAUGES = st.builds(
     faults=st.lists(TEXTS, max_size=2).map(tuple),
 )
 CLOCKS = st.builds(Clock, TIMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS, NUMBERS)
-LOADS = st.builds(Load, TIMES, st.tuples(COUNTS, COUNTS), st.tuples(COUNTS, COUNTS))
+PAIRS = st.tuples(COUNTS, COUNTS)
+LOADS = st.builds(Load, TIMES, PAIRS, PAIRS, st.one_of(st.just(()), st.tuples(NUMBERS, NUMBERS)))
 FAULTS = st.builds(FaultNote, TIMES, LANES, TEXTS, COUNTS, st.none() | NUMBERS, st.none() | TIMES)
 MESSAGES = st.lists(st.one_of(TURNS, GAUGES, CLOCKS, LOADS, FAULTS), max_size=30)
 
