@@ -26,7 +26,7 @@ from subsecond.engine.workload.runs import heads, offsets, ranks
 from .parameters import Parameters, load_document, parse_parameters
 from .population import PS_PER_US, Draw, check_size, context_limit, grown_prompts, sendable, session_starts
 
-__all__ = ["coding_parameters", "draw_coding"]
+__all__ = ["Contexts", "RootSessions", "Steps", "coding_parameters", "draw_coding", "root_sessions"]
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -76,6 +76,15 @@ def draw_coding(
         InputError: a value out of range.
     """
     draw = Draw("coding", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context)
+    roots = root_sessions(parameters, draw)
+    parents, children = _subagent_steps(parameters, draw, roots.steps)
+    check_size(draw, len(roots.steps.gap_ps) + len(children.gap_ps))
+    sub, _ = _contexts(parameters, draw, children, "subagent")
+    return _workload(roots.starts_ps, parents, (roots.steps, children), (roots.contexts, sub))
+
+
+def root_sessions(parameters: Parameters, draw: Draw) -> RootSessions:
+    """Sessions without their sub-agents."""
     starts = session_starts(draw)
     steps = _root_steps(parameters, draw, len(starts))
     main, compacted = _contexts(parameters, draw, steps, "coding")
@@ -84,15 +93,11 @@ def draw_coding(
         lengths = np.minimum(lengths, draw.max_turns)
     if draw.duration_ps is not None:
         lengths = np.minimum(lengths, sendable(starts, steps.lengths, steps.gap_ps, draw.duration_ps))
-    roots, main = steps.cut(lengths), main.cut(steps.lengths, lengths)
-    parents, children = _subagent_steps(parameters, draw, roots)
-    check_size(draw, len(roots.gap_ps) + len(children.gap_ps))
-    sub, _ = _contexts(parameters, draw, children, "subagent")
-    return _workload(starts, parents, (roots, children), (main, sub))
+    return RootSessions(starts, steps.cut(lengths), main.cut(steps.lengths, lengths))
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class Steps:
     """Sessions' lengths [sessions] and columns over their steps."""
 
     lengths: Int64
@@ -101,14 +106,14 @@ class _Steps:
     starts_subagents: Bool
     gap_ps: Int64
 
-    def cut(self, lengths: Int64) -> _Steps:
+    def cut(self, lengths: Int64) -> Steps:
         """The first `lengths` steps of each session."""
         at = heads(self.lengths, lengths)
-        return _Steps(lengths, self.begins_task[at], self.ends_task[at], self.starts_subagents[at], self.gap_ps[at])
+        return Steps(lengths, self.begins_task[at], self.ends_task[at], self.starts_subagents[at], self.gap_ps[at])
 
 
 @dataclass(frozen=True, slots=True)
-class _Contexts:
+class Contexts:
     """Tokens of requests; `shared` leading ones of every prompt are the same for all."""
 
     shared: int
@@ -116,13 +121,22 @@ class _Contexts:
     reuse: Int64
     output: Int64
 
-    def cut(self, lengths: Int64, kept: Int64) -> _Contexts:
+    def cut(self, lengths: Int64, kept: Int64) -> Contexts:
         """The first `kept` requests of sessions of these lengths."""
         at = heads(lengths, kept)
-        return _Contexts(self.shared, self.prompt[at], self.reuse[at], self.output[at])
+        return Contexts(self.shared, self.prompt[at], self.reuse[at], self.output[at])
 
 
-def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
+@dataclass(frozen=True, slots=True)
+class RootSessions:
+    """When sessions start [sessions], and columns over their steps."""
+
+    starts_ps: Int64
+    steps: Steps
+    contexts: Contexts
+
+
+def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> Steps:
     fresh = parameters.table("session.steps").draw(stream(draw.seed, "coding.session_steps"), sessions)
     resumed = parameters.table("session.resumed_steps").draw(stream(draw.seed, "coding.resumed_steps"), sessions)
     lengths = np.where(_is_resumed(parameters, draw, sessions), resumed, fresh)
@@ -135,7 +149,7 @@ def _root_steps(parameters: Parameters, draw: Draw, sessions: int) -> _Steps:
     # a step that ends its task calls no tool, so that the one after a call belongs to the same session
     calls = choices(stream(draw.seed, "coding.subagents"), len(begins), parameters.number("subagents.share")) & ~ends
     gap[np.flatnonzero(calls) + 1] = parameters.whole("subagents.dispatch")
-    return _Steps(lengths, begins, ends, calls, gap * PS_PER_US)
+    return Steps(lengths, begins, ends, calls, gap * PS_PER_US)
 
 
 def _until_given_up(parameters: Parameters, draw: Draw, lengths: Int64, compacted: Int64) -> Int64:
@@ -183,7 +197,7 @@ def _tool_times(parameters: Parameters, draw: Draw, steps: int, name: str) -> In
     return draw_mixture(tables, kind, stream(draw.seed, f"{name}.tools"))
 
 
-def _subagent_steps(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[Int64, _Steps]:
+def _subagent_steps(parameters: Parameters, draw: Draw, roots: Steps) -> tuple[Int64, Steps]:
     """Parent request of each sub-agent, and their steps. The parents' next steps begin when all are back."""
     calls = roots.starts_subagents.copy()
     # where a session was cut, nothing waits for sub-agents of its last step
@@ -201,10 +215,10 @@ def _subagent_steps(parameters: Parameters, draw: Draw, roots: _Steps) -> tuple[
     begins, ends = np.zeros(len(gap), np.bool_), np.zeros(len(gap), np.bool_)
     begins[first[:-1]] = True
     ends[first[1:] - 1] = True
-    return parents, _Steps(lengths, begins, ends, np.zeros(len(gap), np.bool_), gap * PS_PER_US)
+    return parents, Steps(lengths, begins, ends, np.zeros(len(gap), np.bool_), gap * PS_PER_US)
 
 
-def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> tuple[_Contexts, Int64]:
+def _contexts(parameters: Parameters, draw: Draw, steps: Steps, name: str) -> tuple[Contexts, Int64]:
     """Tokens of root sessions (`coding`) or sub-agents (`subagent`), and the requests that follow a compaction."""
     first = offsets(steps.lengths)
     total = int(first[-1])
@@ -252,7 +266,7 @@ def _contexts(parameters: Parameters, draw: Draw, steps: _Steps, name: str) -> t
     reuse = _reuse(prompt, output, shared, np.flatnonzero(breaks), points.astype(np.int64))
     reuse[compacted] = shared
     reuse[first[:-1]] = 0
-    return _Contexts(shared, prompt, np.minimum(reuse, prompt - 1), output), compacted
+    return Contexts(shared, prompt, np.minimum(reuse, prompt - 1), output), compacted
 
 
 def _first_prompts(parameters: Parameters, draw: Draw, sessions: int) -> Int64:
@@ -282,8 +296,8 @@ def _reuse(prompt: Int64, output: Int64, shared: int, breaks: Int64, points: Int
 def _workload(
     starts: Int64,
     parents: Int64,
-    steps: tuple[_Steps, _Steps],
-    contexts: tuple[_Contexts, _Contexts],
+    steps: tuple[Steps, Steps],
+    contexts: tuple[Contexts, Contexts],
 ) -> Workload:
     """Root sessions (first of each pair), then sub-agents."""
 
