@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from .base import End, Outcome, Reply, Tool
+from .decomposition import metadata_of
 from .realtime_items import Conversation, Item, Weight
 from .realtime_outputs import CallOutput, Emit, Output, SpeechOutput, TextOutput
 from .sound_formats import SoundFormat
@@ -16,8 +16,6 @@ from .speech_playing import Playing
 
 __all__ = ["Response", "Stage", "Wish"]
 
-#: Limits of the protocol on a response's metadata.
-MOST_KEYS, MOST_VALUE = 16, 512
 MS_PER_S = 1000
 ERRORS: Final = {
     End.THROTTLED: ("rate_limit_error", "rate_limit_exceeded"),
@@ -233,11 +231,8 @@ class Response:
 
     def _metadata(self) -> dict[str, str] | None:
         """The client's own, and where the time went as far as there is room."""
-        metadata = dict(self.wish.metadata or {})
-        for key, value in _decomposition(self._outcome).items() if self._outcome else ():
-            if len(metadata) < MOST_KEYS and len(value) <= MOST_VALUE:
-                metadata.setdefault(key[:64], value)
-        return metadata or None
+        own = self.wish.metadata or {}
+        return (metadata_of(self._outcome, own) if self._outcome else dict(own)) or None
 
     def _usage(self) -> dict[str, Any]:
         """Tokens read and written. A reply that is spoken is written as text, so no audio is counted for it."""
@@ -290,17 +285,3 @@ def _details(weights: Sequence[Weight], limit: int | None) -> dict[str, int]:
         audio += of_audio
         image += min(weight.image_tokens, tokens - of_audio)
     return {"text_tokens": total - audio - image, "audio_tokens": audio, "image_tokens": image}
-
-
-def _decomposition(outcome: Outcome) -> dict[str, str]:
-    """Where the time of a turn went, as metadata."""
-    shown = {"subsecond_pipeline": outcome.pipeline, "subsecond_latency_ms": _ms(outcome.latency_ms)}
-    if outcome.ttft_ms is not None:
-        shown["subsecond_ttft_ms"] = _ms(outcome.ttft_ms)
-    stages = {name: round(ms, 3) for name, ms in outcome.stages_ms.items()}
-    shown["subsecond_stages"] = json.dumps(stages, separators=(",", ":"))
-    return shown | {f"subsecond_latency_ms_{name}": _ms(ms) for name, ms in outcome.other_ms.items()}
-
-
-def _ms(number: float) -> str:
-    return f"{number:.3f}"

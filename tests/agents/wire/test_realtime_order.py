@@ -289,12 +289,12 @@ def test_metadata_holds_where_the_time_went() -> None:
     assert gateway.last("response.created")["response"]["metadata"] == {"client_event_id": "e1"}
     metadata = gateway.last("response.done")["response"]["metadata"]
     assert metadata.pop("client_event_id") == "e1"
-    assert json.loads(metadata.pop("subsecond_stages")) == {"network": 10.0, "prefill": 113.4, "decode_rest": 333.3}
+    assert json.loads(metadata.pop("subsecond_stages_ms")) == {"network": 10.0, "prefill": 113.4, "decode_rest": 333.3}
     assert metadata == {
         "subsecond_pipeline": "gpu",
         "subsecond_ttft_ms": "123.400",
         "subsecond_latency_ms": "456.700",
-        "subsecond_latency_ms_trn-cs3": "99.500",
+        "subsecond_other_pipelines_ms": '{"trn-cs3":99.5}',
     }
 
 
