@@ -198,6 +198,50 @@ def tui(
     tui_command(attach=attach)
 
 
+@app.command(short_help="Load a gateway with outside agents, and time it.")
+def agent(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What they are: coding or voice.")],
+    url: Annotated[str, typer.Option(metavar="URL", help="Address of the gateway.")] = "ws://127.0.0.1:8765",
+    model: Annotated[
+        str, typer.Option(help="Model, and behind an @ the pipeline that serves it.")
+    ] = "gpt-oss-120b@gpu",
+    sessions: Annotated[int, typer.Option(metavar="N", help="Sessions side by side.")] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="PER_S", help="Turns per second, whether answered or not; by default sessions wait."),
+    ] = None,
+    turns: Annotated[int | None, typer.Option(metavar="K", help="End each session after so many turns.")] = None,
+    duration: Annotated[float | None, typer.Option(metavar="S", help="Begin no turn after so many seconds.")] = None,
+    pace: Annotated[float, typer.Option(metavar="X", help="Let tools and people be X times as fast.")] = 1.0,
+    token: Annotated[
+        str, typer.Option(envvar="SUBSECOND_TOKEN", help="Key of a gateway that asks for one.", show_default=False)
+    ] = "",
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write the report as JSON; - for standard output.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random draw.")] = 1,
+) -> None:
+    """Run coding or voice agents against a gateway over websockets; Ctrl-C ends with a report.
+
+    A coding agent speaks the Responses protocol, a caller the Realtime protocol, with sound in real time.
+    """
+    from subsecond.tui.cli.agent import agent_command
+
+    agent_command(
+        kind=kind,
+        url=url,
+        model=model,
+        sessions=sessions,
+        rate_per_s=rate,
+        turns=turns,
+        duration_s=duration,
+        pace=pace,
+        token=token,
+        seed=seed,
+        json_out=json,
+    )
+
+
 @app.command(short_help="Show a recording on the dashboard, or as a picture.")
 def replay(
     recording: Annotated[Path, typer.Argument(help="The file; `subsecond recordings` lists those of live runs.")],
