@@ -1,0 +1,133 @@
+"""Finding the conversation that a request continues."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subsecond.agents.conversations import ConversationBook, Placement
+from subsecond.agents.wire.base import ModelRequest, Segment
+from subsecond.engine.live.outside import Conversation, Ticket
+
+
+class Run:
+    """Places for conversations, as a live run has them."""
+
+    def __init__(self, places: int = 4, groups: int = 2) -> None:
+        self.free = deque(range(places))
+        self.next = 100
+        self.forgotten: list[int] = []
+        self.book = ConversationBook(self.open, self.close, self.forgotten.append, groups)
+
+    def open(self) -> Conversation | None:
+        if not self.free:
+            return None
+        self.next += 1
+        return Conversation(self.next, self.free.popleft())
+
+    def close(self, conversation: Conversation) -> None:
+        self.free.append(conversation.slot)
+
+    def ask(self, *texts: str, name: str = "", reply: int = 7) -> Placement:
+        placement = self.try_ask(*texts, name=name)
+        assert placement is not None
+        self.book.replied(placement.conversation, reply)
+        return placement
+
+    def try_ask(self, *texts: str, name: str = "") -> Placement | None:
+        segments = tuple(Segment(text.encode(), 20 + len(text)) for text in texts)
+        return self.book.place(ModelRequest("r", "coding", "m", segments, conversation=name))
+
+
+def busy(placement: Placement) -> None:
+    placement.conversation.present = object.__new__(Ticket)
+
+
+def test_a_prompt_that_extends_the_last_one_continues_its_conversation() -> None:
+    run = Run()
+    first = run.ask("system", "hello")
+    assert first.reuse_tokens == 0
+    second = run.ask("system", "hello", "a reply", "more")
+    assert second.conversation is first.conversation
+    assert second.reuse_tokens == 26 + 25 + 7  # both segments, and the reply as far as it was made
+    third = run.ask("system", "hello", "a reply", "more", "x", "again")
+    assert third.conversation is first.conversation
+    assert third.reuse_tokens == 26 + 25 + 27 + 24 + 7
+
+
+def test_a_reply_that_the_client_cut_counts_as_much_as_it_kept() -> None:
+    run = Run()
+    run.ask("system", "hello", reply=1000)
+    assert run.ask("system", "hello", "x", "more").reuse_tokens == 26 + 25 + 21
+
+
+def test_the_same_prompt_again_is_found_but_for_its_last_token() -> None:
+    run = Run()
+    first = run.ask("system", "hello")
+    again = run.ask("system", "hello")
+    assert again.conversation is first.conversation
+    assert again.reuse_tokens == 26 + 25 - 1
+
+
+def test_a_conversation_that_waits_for_a_reply_is_not_disturbed() -> None:
+    run = Run()
+    first = run.ask("system", "hello")
+    busy(first)
+    second = run.ask("system", "hello", "reply", "more")
+    assert second.conversation is not first.conversation
+    assert second.reuse_tokens == 0
+    assert (second.group, second.group_tokens) == (first.group, 26)
+
+
+def test_equal_instructions_are_a_group_and_no_conversation() -> None:
+    run = Run()
+    first, second, other = run.ask("system", "hello"), run.ask("system", "bye"), run.ask("another", "hello")
+    assert first.conversation is not second.conversation
+    assert first.group == second.group == 0
+    assert other.group == 1
+    run.ask("third", "hello")
+    assert run.forgotten == [0]
+    assert run.ask("another", "hello").group == 1
+
+
+def test_a_name_finds_its_conversation_whatever_the_prompt_and_nobody_elses() -> None:
+    run = Run()
+    first = run.ask("system", "hello", name="call 1")
+    assert run.ask("system", "hello", "reply", "x").conversation is not first.conversation
+    changed = run.ask("system", "changed", name="call 1")
+    assert changed.conversation is first.conversation
+    assert changed.reuse_tokens == 26
+    run.book.drop("call 1")
+    assert run.ask("system", "changed", name="call 1").conversation is not first.conversation
+
+
+def test_the_conversation_not_used_for_longest_makes_way() -> None:
+    run = Run(places=2)
+    first, second = run.ask("a", "1"), run.ask("b", "2")
+    run.ask("a", "1", "r", "3")
+    third = run.ask("c", "4")
+    assert third.conversation.slot == second.conversation.slot
+    busy(first)
+    busy(third)
+    assert run.try_ask("d", "5") is None
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), max_size=40))
+def test_reuse_is_never_more_than_what_two_prompts_share(prompts: list[list[str]]) -> None:
+    run = Run(places=3)
+    last: dict[int, list[str]] = {}
+    for prompt in prompts:
+        placement = run.ask(*prompt)
+        before = last.get(placement.conversation.number, [])
+        common = 0
+        while common < min(len(before), len(prompt)) and before[common] == prompt[common]:
+            common += 1
+        assert placement.reuse_tokens <= 21 * common + 7
+        assert 0 <= placement.reuse_tokens < 21 * len(prompt)
+        last[placement.conversation.number] = prompt
+    assert len(run.book) <= 3
+    assert len(run.free) + len(run.book) == 3
+    links = {link for known in run.book._known.values() for link in known.chain}
+    assert set(run.book._by_link) == links
