@@ -153,6 +153,7 @@ class End(Enum):
     THROTTLED = "throttled"  # the gateway of the pipeline refused it (429)
     FAILED = "failed"  # lost for good, or no server to take it
     TOO_LONG = "too_long"  # its context does not fit the pipeline
+    NO_PIPELINE = "no_pipeline"  # the model's name asks for a pipeline that the run does not have
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ def refusal_of(outcome: Outcome) -> Refused:
         return Refused(reason or "the pipeline takes no more requests", code="rate_limit_exceeded", status=429)
     if outcome.end is End.TOO_LONG:
         return Refused(reason or "the context does not fit the pipeline", code="context_length_exceeded")
+    if outcome.end is End.NO_PIPELINE:
+        return Refused(reason or "there is no such pipeline", "model", "model_not_found", 404)
     if outcome.end is End.CANCELLED:
         return Refused(reason or "the request was cancelled", code="request_cancelled", status=499)
     status = 500 if outcome.given else 503
