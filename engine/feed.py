@@ -24,6 +24,7 @@ __all__ = [
     "Message",
     "Notice",
     "OpenTurn",
+    "OutsideAgent",
     "ParameterInfo",
     "Pause",
     "Resume",
@@ -242,6 +243,46 @@ class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
     until_ps: int | None
 
 
+class OutsideAgent(msgspec.Struct, frozen=True, tag="outside-agent"):
+    """An agent that is connected from outside, or was; the latest message about one replaces the earlier ones.
+
+    Attributes:
+        agent: number of it.
+        name: what it says of itself.
+        protocol: realtime, responses, chat or native.
+        address: of its machine.
+        kind: place of its agent kind in `Hello.agents`.
+        lane: the pipeline that served it last; -1: none has.
+        is_connected: whether a connection stands, or one request has followed the other lately.
+        since_ps: when it came.
+        sessions: numbers of its sessions, the latest last, as turns have them; the last few.
+        turns, missed: turns that its lane has ended, and those of them that missed a budget of their kind or failed.
+        open_requests: that it waits for.
+        stage: of the latest of these, in the run's word; "" if there is none.
+        errors, last_error: messages of it that could not be taken, and what was wrong with the last one.
+        lag_ms: how long its latest request was on its way, by its own clock; None: it does not say.
+    """
+
+    agent: int
+    name: str
+    protocol: str
+    address: str
+    kind: int
+    lane: int
+    is_connected: bool
+    since_ps: int
+    sessions: tuple[int, ...] = ()
+    turns: int = 0
+    missed: int = 0
+    open_requests: int = 0
+    stage: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    errors: int = 0
+    last_error: str = ""
+    lag_ms: float | None = None
+
+
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """Something that a person should read; `level` is info, warning or error; `dropped`: gauges that were left out."""
 
@@ -313,7 +354,7 @@ class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
     path: str | None = None
 
 
-Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | Notice
+Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | OutsideAgent | Notice
 Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | MendFault | KeepRecording
 
 _encoder = msgspec.json.Encoder()

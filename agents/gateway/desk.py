@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from subsecond.agents.plan import OUTSIDE_GROUPS
+from subsecond.agents.replies import ReplyWriter
+from subsecond.agents.wire.base import End, ModelRequest, Outcome, Reply
 from subsecond.engine.core.config import MAX_OUTPUT_TOKENS, MAX_TOKENS, Status, Submission
 from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.live.outside import Progress, Ticket
 
 from .conversations import ConversationBook
-from .plan import OUTSIDE_GROUPS
-from .replies import ReplyWriter
-from .wire.base import End, ModelRequest, Outcome, Reply
 
 __all__ = ["Client", "Desk", "Order"]
 
@@ -166,6 +166,12 @@ class Desk:
         else:
             self._submit(order)
         self._wake.set()
+        return order
+
+    def turn_away(self, client: Client, request: ModelRequest, reason: str) -> Order:
+        """Refuse a request before anything is done for it; the client is told as with any other."""
+        order = Order(client, request, 0, Reply(("",)), made_ps=self.driver.now_ps)
+        self._refuse(order, End.THROTTLED, reason)
         return order
 
     def _submit(self, order: Order) -> None:

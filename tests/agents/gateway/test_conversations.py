@@ -7,7 +7,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subsecond.agents.conversations import ConversationBook, Placement
+from subsecond.agents.gateway.conversations import ConversationBook, Placement
 from subsecond.agents.wire.base import ModelRequest, Segment
 from subsecond.engine.live.outside import Conversation, Ticket
 

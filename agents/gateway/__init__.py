@@ -1,0 +1,1 @@
+"""The server that outside agents connect to: protocols on sockets, requests on the simulated pipelines."""

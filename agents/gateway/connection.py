@@ -1,0 +1,163 @@
+"""One client of the gateway, whatever it speaks: its session's effects carried out, its orders told to the session."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+from subsecond.agents.wire.base import Cancel, Close, Effect, End, Outcome, Send, Submit, WireSession
+
+from .admission import Rate
+from .desk import Desk, Order
+from .roster import AgentEntry, Roster
+
+__all__ = ["Connection"]
+
+log = logging.getLogger("subsecond.gateway")
+
+
+class Connection(ABC):
+    """A client with its protocol session (`desk.Client`). How messages leave is for the transport to say.
+
+    Args:
+        preferred: the pipeline that the address asked for; "": the model's name decides.
+        rate: permits for model requests, shared by all clients.
+        is_named: conversations of the session are continued by nobody else.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        session: WireSession,
+        entry: AgentEntry,
+        roster: Roster,
+        rate: Rate,
+        *,
+        preferred: str = "",
+        is_named: bool = False,
+    ) -> None:
+        self.entry = entry
+        self.session = session
+        self._desk = desk
+        self._roster = roster
+        self._rate = rate
+        self._preferred = preferred
+        self._is_named = is_named
+        self._orders: dict[str, Order] = {}
+        self._names: set[str] = set()
+        self._due_s: float | None = None
+
+    @abstractmethod
+    def send(self, effect: Send) -> None:
+        """Let a message leave soon."""
+
+    @abstractmethod
+    def close(self, code: int, reason: str) -> None:
+        """End the connection after what waits has left."""
+
+    # -- from the client
+
+    def open(self) -> None:
+        """The connection stands."""
+        self._do(self.session.opened)
+
+    def take(self, data: str | bytes) -> None:
+        """The client has sent a message."""
+        self.entry.bytes_in += len(data)
+        self.entry.seen_ps = self._desk.driver.now_ps
+        self.entry.is_changed = True
+        self._do(lambda: self.session.received(data, self._desk.now_s))
+
+    def leave(self) -> None:
+        """The client has gone."""
+        self._desk.gone(self, sorted(self._names))
+        self.entry.open_requests = max(0, self.entry.open_requests - len(self._orders))
+        self.entry.seen_ps = self._desk.driver.now_ps
+        self.entry.stage = ""
+        self.entry.is_changed = True
+        self._orders.clear()
+
+    # -- from the desk
+
+    def started(self, order: Order) -> None:
+        pipeline = self._desk.driver.lanes[order.lane].name
+        self._do(lambda: self.session.started(order.request.ident, order.reply, pipeline))
+
+    def phase(self, order: Order, stage: str, at_ms: float) -> None:
+        self.entry.stage = stage
+        self.entry.is_changed = True
+        self._do(lambda: self.session.phase(order.request.ident, stage, at_ms, None))
+
+    def tokens(self, order: Order, given: int) -> None:
+        self._do(lambda: self.session.tokens(order.request.ident, given, self._desk.now_s))
+
+    def ended(self, order: Order, outcome: Outcome) -> None:
+        if self._orders.pop(order.request.ident, None) is not None:
+            self.entry.open_requests = max(0, self.entry.open_requests - 1)
+        if not self._orders:
+            self.entry.stage = ""
+        if outcome.end not in (End.DONE, End.CANCELLED):
+            self.entry.complain(outcome.reason)
+        self.entry.is_changed = True
+        self._do(lambda: self.session.ended(order.request.ident, outcome, self._desk.now_s))
+
+    def tick(self) -> None:
+        self._due_s = None
+        self._do(lambda: self.session.tick(self._desk.now_s))
+
+    # -- effects
+
+    def _do(self, call: Callable[[], Sequence[Effect]]) -> None:
+        """Let the session work and carry out what it asks; a defect of ours costs this client its connection only."""
+        try:
+            for effect in call():
+                self._carry_out(effect)
+            self._set_alarm()
+        except Exception:
+            log.exception("the session of %s failed", self.entry.name)
+            self.entry.complain("a defect of the gateway: see its log")
+            self.close(1011, "internal error")
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                if effect.message.get("type") == "error" or (
+                    "error" in effect.message and "type" not in effect.message
+                ):
+                    self.entry.complain(_words(effect.message))
+                self.send(effect)
+            case Submit(request):
+                if not self._rate.take(time.monotonic()):
+                    order = self._desk.turn_away(self, request, "too many requests per second for this gateway")
+                else:
+                    order = self._desk.place(self, request, self._preferred)
+                self._orders[request.ident] = order
+                self.entry.open_requests += 1
+                if order.ticket is not None:
+                    self._roster.has_session(self.entry, order.ticket.conversation.number, order.lane)
+                if self._is_named and request.conversation:
+                    self._names.add(request.conversation)
+            case Cancel(ident):
+                if (found := self._orders.get(ident)) is not None:
+                    self._desk.cancel(found)
+            case Close(code, reason):
+                self.close(code, reason)
+
+    def _set_alarm(self) -> None:
+        due_s = self.session.due_s()
+        if due_s is not None and (self._due_s is None or due_s < self._due_s):
+            self._due_s = due_s
+            self._desk.wake_at(self, due_s)
+
+
+def _is_error(message: Mapping[str, object]) -> bool:
+    """Whether a message tells the client that it has done something wrong."""
+    return message.get("type") == "error" or ("error" in message and "type" not in message)
+
+
+def _words(message: object) -> str:
+    """What an error message says."""
+    error = message.get("error", message) if isinstance(message, dict) else message
+    return str(error.get("message", error)) if isinstance(error, dict) else str(error)

@@ -1,0 +1,239 @@
+"""The gateway's routes: who may enter, which session a client gets, and what is there to be looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from subsecond.agents.tokens import TokenCounter, default_counter
+from subsecond.agents.wire.base import HttpCall, WireSession
+from subsecond.agents.wire.chat import ChatSession
+from subsecond.agents.wire.models import model_ids, model_list, model_object
+from subsecond.agents.wire.reading import Refused
+from subsecond.engine.feed import OutsideAgent, TurnEnd
+from subsecond.engine.live.driver import LiveDriver
+
+from .admission import Limits, Rate
+from .desk import Desk
+from .exchanges import HttpExchange
+from .roster import AgentEntry, Roster
+from .sockets import SocketConnection
+
+__all__ = ["Gateway"]
+
+PS_PER_S = 10**12
+#: Headers that name an agent across its connections, in order of preference.
+NAME_HEADERS: Final = ("X-Session-Affinity", "X-Correlation-ID", "session-id", "thread-id")
+#: Programs that measure: a limit on the reply is the length that they want.
+BENCHMARKS: Final = ("aiperf", "guidellm")
+#: Send buffer of a connection, so that a reader that has stopped shows early.
+SEND_BUFFER_BYTES: Final = 128 * 1024
+#: Seconds between two looks for clients that read nothing.
+SWEEP_S: Final = 1.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Protocol:
+    """How a websocket's clients are served: by which session, as what kind of agent."""
+
+    name: str
+    agent: str
+    make: Callable[[web.Request, str], WireSession]
+    is_named: bool = False
+    subprotocols: tuple[str, ...] = ()
+
+
+class Gateway:
+    """Serves outside agents on the present run.
+
+    Args:
+        desk: of the run.
+        limits: what clients may take.
+    """
+
+    def __init__(self, desk: Desk, limits: Limits | None = None, counter: TokenCounter | None = None) -> None:
+        self.desk = desk
+        self.limits = limits or Limits()
+        self.roster = Roster()
+        self._counter = counter or default_counter()
+        self._rate = Rate(self.limits.requests_per_s)
+        self._open: set[SocketConnection | HttpExchange] = set()
+        self._count = 0
+        self._started_s = time.time()
+
+    @property
+    def num_connections(self) -> int:
+        """Websockets and HTTP requests under way."""
+        return len(self._open)
+
+    @property
+    def counter_name(self) -> str:
+        """How prompt tokens are counted."""
+        return self._counter.name
+
+    def begin(self, driver: LiveDriver) -> None:
+        """Another run begins."""
+        self.desk.begin(driver)
+        self.roster.begin()
+
+    def news(self, ends: list[TurnEnd]) -> list[OutsideAgent]:
+        """What is new of agents, after turns have ended."""
+        self.roster.count(ends)
+        return self.roster.news(self.desk.driver.now_ps)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Serve everything that agents ask for."""
+        router.add_post("/v1/chat/completions", self._chat)
+        router.add_get("/v1/models", self._models)
+        router.add_get("/v1/models/{ident:.+}", self._model)
+
+    async def run(self) -> None:
+        """Pace tokens and look for stalled clients, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.desk.run())
+            tasks.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for connection in [one for one in self._open if one.is_stalled()]:
+                connection.abort(f"it has read nothing for {self.limits.stalled_s:g} s")
+
+    async def close(self) -> None:
+        """Say farewell to those who are connected."""
+        for connection in list(self._open):
+            connection.close(1001, "the service ends")
+        await asyncio.sleep(0)
+
+    # -- websockets
+
+    async def _socket(self, request: web.Request, protocol: _Protocol) -> web.StreamResponse:
+        if (full := self._full()) is not None:
+            return full
+        socket = web.WebSocketResponse(
+            heartbeat=30.0, max_msg_size=self.limits.message_bytes, compress=False, protocols=protocol.subprotocols
+        )
+        await socket.prepare(request)
+        _narrow_buffer(request)
+        agent = _asked(request, "agent", protocol.agent)
+        entry = self._entry(request, protocol.name, agent)
+        connection = SocketConnection(
+            self.desk,
+            protocol.make(request, agent),
+            entry,
+            self.roster,
+            self._rate,
+            socket=socket,
+            transport=request.transport,
+            limits=self.limits,
+            preferred=_asked(request, "pipeline", ""),
+            is_named=protocol.is_named,
+        )
+        with self._being_open(connection, entry):
+            await connection.serve()
+        return socket
+
+    # -- HTTP
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        agent = _asked(request, "agent", "coding")
+        call = ChatSession(self._counter, agent=agent, is_exact=_is_benchmark(request))
+        return await self._exchange(request, "chat", agent, call)
+
+    async def _exchange(self, request: web.Request, protocol: str, agent: str, call: HttpCall) -> web.StreamResponse:
+        if (full := self._full()) is not None:
+            return full
+        _narrow_buffer(request)
+        entry = self._entry(request, protocol, agent)
+        exchange = HttpExchange(
+            self.desk,
+            call,
+            entry,
+            self.roster,
+            self._rate,
+            transport=request.transport,
+            limits=self.limits,
+            preferred=_asked(request, "pipeline", ""),
+        )
+        with self._being_open(exchange, entry):
+            return await exchange.answer(request)
+
+    async def _models(self, _request: web.Request) -> web.Response:
+        return web.json_response(model_list(self._model_ids(), self._started_s))
+
+    async def _model(self, request: web.Request) -> web.Response:
+        try:
+            return web.json_response(model_object(request.match_info["ident"], self._model_ids(), self._started_s))
+        except Refused as refused:
+            return web.json_response({"error": refused.body()}, status=refused.status)
+
+    def _model_ids(self) -> list[str]:
+        lanes = self.desk.driver.lanes
+        return model_ids(list(dict.fromkeys(lane.pipeline.model for lane in lanes)), [lane.name for lane in lanes])
+
+    # -- clients
+
+    def _full(self) -> web.Response | None:
+        """The answer to those who come when there are too many."""
+        if len(self._open) < self.limits.connections:
+            return None
+        words = f"{self.limits.connections} connections are open, and no more are taken"
+        error = {"message": words, "type": "rate_limit_error", "param": None, "code": "too_many_connections"}
+        return web.json_response({"error": error}, status=503, headers={hdrs.RETRY_AFTER: "1"})
+
+    def _entry(self, request: web.Request, protocol: str, agent: str) -> AgentEntry:
+        kinds = self.desk.driver.plan.workload.kinds
+        address = request.remote or "?"
+        own = next((request.headers[name] for name in NAME_HEADERS if name in request.headers), "")
+        program = request.headers.get(hdrs.USER_AGENT, "").split(" ")[0] or "an agent"
+        if not own and request.headers.get(hdrs.UPGRADE):
+            self._count += 1  # a websocket without a name is an agent of its own
+            own = f"#{self._count}"
+        name = request.headers.get("X-Agent-Name") or (f"{program} {own[:12]}" if own else program)
+        kind = kinds.index(agent) if agent in kinds else 0
+        return self.roster.welcome(f"{protocol} {address} {program} {own}", name, protocol, address, kind, self._now_ps)
+
+    @property
+    def _now_ps(self) -> int:
+        return self.desk.driver.now_ps
+
+    @contextlib.contextmanager
+    def _being_open(self, connection: SocketConnection | HttpExchange, entry: AgentEntry) -> Any:
+        self._open.add(connection)
+        entry.connections += 1
+        try:
+            yield
+        finally:
+            self._open.discard(connection)
+            entry.connections -= 1
+            entry.seen_ps = self._now_ps
+            entry.is_changed = True
+
+
+def _asked(request: web.Request, what: str, otherwise: str) -> str:
+    """What a client asks for beside its protocol: in the query, or in a header."""
+    found = request.query.get(what) or request.headers.get(f"X-Subsecond-{what.capitalize()}", "")
+    if what == "agent":
+        return found if found in ("coding", "voice") else otherwise
+    return found or otherwise
+
+
+def _is_benchmark(request: web.Request) -> bool:
+    return request.headers.get(hdrs.USER_AGENT, "").lower().startswith(BENCHMARKS)
+
+
+def _narrow_buffer(request: web.Request) -> None:
+    import socket
+
+    found = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if found is not None:
+        with contextlib.suppress(OSError):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -1,0 +1,113 @@
+"""A client on a websocket: a queue of frames and a task that sends them, so that nobody waits for a slow reader."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from subsecond.agents.wire.base import Send, WireSession
+
+from .admission import Limits, Rate
+from .connection import Connection
+from .desk import Desk
+from .roster import AgentEntry, Roster
+
+__all__ = ["SocketConnection"]
+
+_encoder = msgspec.json.Encoder()
+
+
+class SocketConnection(Connection):
+    """A websocket and its session."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        session: WireSession,
+        entry: AgentEntry,
+        roster: Roster,
+        rate: Rate,
+        *,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        limits: Limits,
+        preferred: str = "",
+        is_named: bool = False,
+    ) -> None:
+        super().__init__(desk, session, entry, roster, rate, preferred=preferred, is_named=is_named)
+        self._socket = socket
+        self._transport = transport
+        self._limits = limits
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._closing: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+        self._sending_since_s: float | None = None
+
+    async def serve(self) -> None:
+        """Read until the client goes, or the session ends the connection."""
+        sender = asyncio.create_task(self._send_all())
+        self.open()
+        try:
+            async for message in self._socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self.take(message.data)
+                if self._closing is not None:
+                    await sender
+                    break
+        finally:
+            self.leave()
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await sender
+
+    def send(self, effect: Send) -> None:
+        if self._closing is not None:
+            return
+        data = effect.text.encode() if effect.text else _encoder.encode(effect.message)
+        self.entry.bytes_out += len(data)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        self._wake.set()
+        if self._waiting_bytes > self._limits.waiting_bytes:
+            self.abort("it reads too slowly")
+
+    def close(self, code: int, reason: str) -> None:
+        if self._closing is None:
+            self._closing = code, reason
+            self._wake.set()
+
+    def is_stalled(self) -> bool:
+        """Whether the client has read nothing for too long."""
+        since = self._sending_since_s
+        return since is not None and time.monotonic() - since > self._limits.stalled_s
+
+    def abort(self, why: str) -> None:
+        """Cut the connection: a client that reads nothing would not see a farewell."""
+        self.entry.complain(f"the connection was cut: {why}")
+        self._waiting.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                data = self._waiting.popleft()
+                self._waiting_bytes -= len(data)
+                self._sending_since_s = time.monotonic()
+                try:
+                    await self._socket.send_frame(data, WSMsgType.TEXT)
+                except ConnectionError:
+                    return
+                self._sending_since_s = None
+            if self._closing is not None:
+                code, reason = self._closing
+                await self._socket.close(code=code, message=reason.encode()[:120])
+                return
