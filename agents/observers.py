@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from subsecond.engine.feed import Clock, Gauges, Load, Message, Notice, encode
+from subsecond.engine.feed import Clock, Gauges, Load, Message, Notice, OutsideAgent, encode
 
 __all__ = ["Observer", "Observers"]
 
@@ -18,6 +18,8 @@ MOST_WAITING = 200_000
 AT_ONCE = 16
 #: Turns that a new observer gets of the past.
 HISTORY = 20_000
+#: Agents from outside of which a new observer hears.
+AGENTS = 512
 
 
 class Observer:
@@ -32,9 +34,9 @@ class Observer:
 
     def put(self, message: Message, data: bytes) -> bool:
         """Let a message be sent soon; False if the observer is too far behind to be kept."""
-        if isinstance(message, Gauges | Clock | Load):
-            key = (type(message).__name__, message.lane if isinstance(message, Gauges) else 0)
-            self._dropped += key in self._latest
+        if isinstance(message, Gauges | Clock | Load | OutsideAgent):
+            key = type(message).__name__, _place(message)
+            self._dropped += key in self._latest and not isinstance(message, OutsideAgent)
             self._latest[key] = data
         else:
             self._waiting.append(data)
@@ -64,12 +66,21 @@ class Observer:
                 await asyncio.sleep(0)
 
 
+def _place(message: Message) -> int:
+    """Which of the messages of its sort it is."""
+    if isinstance(message, OutsideAgent):
+        return message.agent
+    return message.lane if isinstance(message, Gauges) else 0
+
+
 class Observers:
     """All connections, and the turns of the present run for those who come later."""
 
     def __init__(self) -> None:
         self._all: set[Observer] = set()
         self._hello = b""
+        #: The latest message about each agent from outside; those forgotten first are the first.
+        self._agents: dict[int, bytes] = {}
         self._history: deque[bytes] = deque(maxlen=HISTORY)
 
     def __len__(self) -> int:
@@ -79,6 +90,7 @@ class Observers:
         """A run begins: everybody gets its first message, and what was before is forgotten."""
         self._hello = encode(hello)
         self._history.clear()
+        self._agents.clear()
         for observer in self._all:
             observer.put(hello, self._hello)
 
@@ -96,7 +108,11 @@ class Observers:
         """Give messages to everybody; whoever is too far behind is let go."""
         for message in messages:
             data = encode(message)
-            if not isinstance(message, Gauges | Clock | Load):
+            if isinstance(message, OutsideAgent):
+                self._agents[message.agent] = data
+                if len(self._agents) > AGENTS:
+                    del self._agents[next(iter(self._agents))]
+            elif not isinstance(message, Gauges | Clock | Load):
                 self._history.append(data)
             for observer in [o for o in self._all if not o.put(message, data)]:
                 self.remove(observer)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -36,11 +38,16 @@ from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
 
+from .gateway.admission import Limits, allow_origin, entrance, is_loopback
+from .gateway.desk import Desk
+from .gateway.server import Gateway
 from .observers import Observer, Observers
+from .replies import ReplyWriter
+from .reply_script import read_replies
+from .tokens import default_counter
 
-__all__ = ["LOOPBACK", "Service"]
+__all__ = ["Access", "Service"]
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 #: Seconds between two looks at the lanes, and looks between two messages about the load.
 PERIOD_S: Final = 0.1
 LOAD_EVERY: Final = 5
@@ -53,8 +60,25 @@ MAX_COMMAND = 64 * 1024
 MakePlan = Callable[[Sequence[str]], Plan]
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may connect, and as what.
+
+    Attributes:
+        token: that all must show; None: none is asked for, which is for loopback addresses alone.
+        tls: certificate and key; None: no TLS.
+        has_gateway: agents from outside are served, too.
+        limits: what they may take.
+    """
+
+    token: str | None = None
+    tls: ssl.SSLContext | None = None
+    has_gateway: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
 class Service:
-    """Runs a plan live and serves `/v1/observe` and `/health`.
+    """Runs a plan live and serves those who watch it, and agents from outside.
 
     Args:
         make_plan: called again when a knob changes more than step times; the run then starts anew.
@@ -64,8 +88,16 @@ class Service:
     """
 
     def __init__(
-        self, make_plan: MakePlan, *, speed: float = 1.0, head_start_s: float = 0.0, record: Path | None = None
+        self,
+        make_plan: MakePlan,
+        *,
+        speed: float = 1.0,
+        head_start_s: float = 0.0,
+        record: Path | None = None,
+        access: Access | None = None,
     ) -> None:
+        self._access = access or Access()
+        self._gateway: Gateway | None = None
         self._make_plan = make_plan
         self._speed = speed
         self._head_start_ps = round(head_start_s * PS_PER_S)
@@ -75,6 +107,8 @@ class Service:
         self._troubles: list[str] = []
         self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
+        if self._access.has_gateway:
+            self._gateway = _gateway(self._driver, self._access.limits)
         self._tasks: list[asyncio.Task[None]] = []
         self._restart = asyncio.Event()
 
@@ -88,6 +122,8 @@ class Service:
         )
         self._record = None
         self._observers.begin(self._recorder.hello)
+        if self._gateway is not None:
+            self._gateway.begin(driver)
         return driver
 
     def _complain(self, text: str) -> None:
@@ -96,41 +132,64 @@ class Service:
 
     async def _tell(self, messages: Sequence[Message]) -> None:
         """Everybody gets messages, and the recording keeps them."""
+        if self._gateway is not None:
+            self._gateway.count(messages)
         if self._recorder is not None:
             for message in messages:
                 self._recorder.put(message)
         await self._observers.publish(messages)
 
-    async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+    async def run(self, host: str, port: int, ready: Callable[[str], None], *, or_any: bool = False) -> None:
         """Serve until cancelled; `ready` is told the address of the feed.
+
+        Args:
+            or_any: take any free port if that one is taken.
 
         Raises:
             InputError: an address that is not this machine's own, or a port that is taken.
         """
-        if host not in LOOPBACK:
-            raise InputError("--host", "", host, "an address of this machine alone: " + ", ".join(LOOPBACK))
-        app = web.Application()
+        is_local = is_loopback(host)
+        if not is_local and self._access.token is None:
+            expected = "a loopback address, or a token (--token), since anybody in the network could connect"
+            raise InputError("--host", "", host, expected)
+        app = web.Application(
+            middlewares=[entrance(self._access.token, is_local=is_local)],
+            client_max_size=self._access.limits.message_bytes,
+        )
+        app.on_response_prepare.append(allow_origin)
         app.router.add_get("/v1/observe", self._observe)
         app.router.add_get("/health", self._health)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        if self._gateway is not None:
+            self._gateway.add_routes(app.router)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, host, port)
-            try:
-                await site.start()
-            except OSError as error:
-                raise InputError("--port", "", str(port), f"a free port ({error.strerror})") from None
+            await self._listen(runner, host, port, or_any=or_any)
             address = runner.addresses[0]
             shown = f"[{host}]" if ":" in host else host
-            ready(f"ws://{shown}:{address[1]}/v1/observe")
+            scheme = "ws" if self._access.tls is None else "wss"
+            ready(f"{scheme}://{shown}:{address[1]}/v1/observe")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._drive())
                 tasks.create_task(self._publish())
+                if self._gateway is not None:
+                    tasks.create_task(self._gateway.run())
         finally:
             if self._recorder is not None:
                 await asyncio.to_thread(self._recorder.close)
             await self._observers.close()
+            if self._gateway is not None:
+                self._gateway.close()
             await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner, host: str, port: int, *, or_any: bool) -> None:
+        try:
+            await web.TCPSite(runner, host, port, ssl_context=self._access.tls, backlog=1024).start()
+        except OSError as error:
+            if or_any and error.errno == errno.EADDRINUSE:
+                await self._listen(runner, host, 0, or_any=False)
+                return
+            raise InputError("--port", "", str(port), f"a free port, or 0 ({error.strerror})") from None
 
     async def _drive(self) -> None:
         while True:
@@ -175,9 +234,6 @@ class Service:
         return web.json_response({"status": "ok", "virtual_s": self._driver.now_ps / PS_PER_S})
 
     async def _observe(self, request: web.Request) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        if origin is not None and not _is_local(origin):
-            raise web.HTTPForbidden(text="pages of other sites may not watch")
         socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=MAX_COMMAND, compress=False)
         await socket.prepare(request)
         observer = Observer(socket)
@@ -257,9 +313,8 @@ class Service:
         return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]
 
 
-def _is_local(origin: str) -> bool:
-    """Whether a page comes from this machine."""
-    try:
-        return urlsplit(origin).hostname in LOOPBACK
-    except ValueError:
-        return False
+def _gateway(driver: LiveDriver, limits: Limits) -> Gateway:
+    counter = default_counter()
+    scenario = driver.plan.scenario
+    script = read_replies(list(scenario.replies), scenario.where)
+    return Gateway(Desk(ReplyWriter(counter, scenario.seed, script), driver), counter, limits)

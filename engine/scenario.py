@@ -87,6 +87,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: list[FaultTable] = []
     budgets: dict[str, list[str] | BudgetTable] = {}
     catalog: dict[str, Any] = {}
+    replies: list[dict[str, Any]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Scenario:
         pipelines: name -> overrides; `base` in the overrides names the pipeline of the catalog that is meant.
         budgets: agent kind -> names of budgets, or name -> a budget of the user's own.
         catalog: changes to the catalog, as `Catalog` takes them.
+        replies: what simulated models say to agents from outside, unchecked: `agents` knows what they may hold.
         tables: the file as read, with all settings, for messages and recordings.
     """
 
@@ -118,6 +120,7 @@ class Scenario:
     faults: tuple[FaultTable, ...]
     budgets: dict[str, list[str] | BudgetTable]
     catalog: dict[str, Any]
+    replies: tuple[dict[str, Any], ...]
     tables: dict[str, Any]
     where: str
 
@@ -234,6 +237,7 @@ def parse_scenario(tables: dict[str, Any], path: Path) -> Scenario:
         faults=tuple(file.faults),
         budgets=file.budgets,
         catalog=file.catalog,
+        replies=tuple(file.replies),
         tables=tables,
         where=where,
     )

@@ -17,6 +17,8 @@ __all__ = ["OwnedService"]
 
 #: Seconds in which an interpreter and a plan get ready, even on a busy machine with nothing in its caches.
 START_S = 120.0
+#: Where agents from outside look for it.
+PORT = 8765
 #: Seconds that the service may take to finish its recording.
 STOP_S = 5.0
 
@@ -46,8 +48,9 @@ class OwnedService:
             SubsecondError: it did not start.
         """
         self.stop()
-        port = self.url.rpartition(":")[2].partition("/")[0] if self.url else "0"
+        port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(PORT)
         command = [sys.executable, "-m", "subsecond.tui.cli", "serve", *self._arguments, "--port", port, "--owned"]
+        command.append("--or-any")  # several dashboards may run side by side
         self._errors.seek(0)
         self._errors.truncate()
         self._process = subprocess.Popen(

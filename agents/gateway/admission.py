@@ -10,8 +10,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
-__all__ = ["LOOPBACK", "Limits", "Rate", "is_loopback", "may_enter"]
+__all__ = ["LOOPBACK", "Limits", "Rate", "allow_origin", "entrance", "is_loopback", "may_enter"]
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 #: Subprotocol by which browsers' clients of the Realtime protocol carry a key.
@@ -87,6 +88,35 @@ def may_enter(request: web.BaseRequest, token: str | None, *, is_local: bool) ->
     if token is not None and not any(hmac.compare_digest(token.encode(), shown) for shown in _tokens(request)):
         return web.HTTPUnauthorized(text="a token is needed: Authorization: Bearer TOKEN")
     return None
+
+
+def entrance(token: str | None, *, is_local: bool) -> Middleware:
+    """Lets in those who may enter, and lets pages of this machine read the answers; see `may_enter`."""
+
+    @web.middleware
+    async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        is_preflight = request.method == "OPTIONS" and origin is not None  # which carries no token
+        refusal = may_enter(request, None if is_preflight else token, is_local=is_local)
+        if refusal is not None:
+            raise refusal
+        if origin is None:
+            return await handler(request)
+        if is_preflight:
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            allowed = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": asked}
+            return web.Response(status=204, headers={"Access-Control-Allow-Origin": origin, **allowed})
+        request["origin"] = origin
+        return await handler(request)
+
+    return enter
+
+
+async def allow_origin(request: web.Request, response: web.StreamResponse) -> None:
+    """A page of this machine may read the answer (`on_response_prepare`)."""
+    if (origin := request.get("origin")) is not None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
 
 
 def _tokens(request: web.BaseRequest) -> list[bytes]:

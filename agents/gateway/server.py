@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import hdrs, web
 
-from subsecond.agents.tokens import TokenCounter, default_counter
+from subsecond.agents.tokens import TokenCounter
+from subsecond.agents.voice import voice_parameters
+from subsecond.agents.voice_delays import VoiceDelays, voice_delays
 from subsecond.agents.wire.base import HttpCall, WireSession
 from subsecond.agents.wire.chat import ChatSession
 from subsecond.agents.wire.models import model_ids, model_list, model_object
 from subsecond.agents.wire.reading import Refused
+from subsecond.agents.wire.realtime import RealtimeSession
 from subsecond.engine.feed import OutsideAgent, TurnEnd
 from subsecond.engine.live.driver import LiveDriver
 
@@ -37,7 +41,8 @@ SEND_BUFFER_BYTES: Final = 128 * 1024
 #: Seconds between two looks for clients that read nothing.
 SWEEP_S: Final = 1.0
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Seconds for which a Realtime session says that it lasts.
+REALTIME_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,15 @@ class Gateway:
 
     Args:
         desk: of the run.
+        counter: counts the tokens of prompts.
         limits: what clients may take.
     """
 
-    def __init__(self, desk: Desk, limits: Limits | None = None, counter: TokenCounter | None = None) -> None:
+    def __init__(self, desk: Desk, counter: TokenCounter, limits: Limits) -> None:
         self.desk = desk
-        self.limits = limits or Limits()
+        self.limits = limits
         self.roster = Roster()
-        self._counter = counter or default_counter()
+        self._counter = counter
         self._rate = Rate(self.limits.requests_per_s)
         self._open: set[SocketConnection | HttpExchange] = set()
         self._count = 0
@@ -74,23 +80,22 @@ class Gateway:
         """Websockets and HTTP requests under way."""
         return len(self._open)
 
-    @property
-    def counter_name(self) -> str:
-        """How prompt tokens are counted."""
-        return self._counter.name
-
     def begin(self, driver: LiveDriver) -> None:
         """Another run begins."""
         self.desk.begin(driver)
         self.roster.begin()
 
-    def news(self, ends: list[TurnEnd]) -> list[OutsideAgent]:
-        """What is new of agents, after turns have ended."""
-        self.roster.count(ends)
-        return self.roster.news(self.desk.driver.now_ps)
+    def count(self, messages: Iterable[object]) -> None:
+        """Turns that are among messages have ended."""
+        self.roster.count(message for message in messages if isinstance(message, TurnEnd))
+
+    def news(self) -> list[OutsideAgent]:
+        """Agents of which something is new since the last call."""
+        return self.roster.news(self._now_ps)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Serve everything that agents ask for."""
+        router.add_get("/v1/realtime", self._realtime)
         router.add_post("/v1/chat/completions", self._chat)
         router.add_get("/v1/models", self._models)
         router.add_get("/v1/models/{ident:.+}", self._model)
@@ -107,21 +112,20 @@ class Gateway:
             for connection in [one for one in self._open if one.is_stalled()]:
                 connection.abort(f"it has read nothing for {self.limits.stalled_s:g} s")
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Say farewell to those who are connected."""
         for connection in list(self._open):
             connection.close(1001, "the service ends")
-        await asyncio.sleep(0)
 
     # -- websockets
 
     async def _socket(self, request: web.Request, protocol: _Protocol) -> web.StreamResponse:
         if (full := self._full()) is not None:
             return full
-        socket = web.WebSocketResponse(
+        stream = web.WebSocketResponse(
             heartbeat=30.0, max_msg_size=self.limits.message_bytes, compress=False, protocols=protocol.subprotocols
         )
-        await socket.prepare(request)
+        await stream.prepare(request)
         _narrow_buffer(request)
         agent = _asked(request, "agent", protocol.agent)
         entry = self._entry(request, protocol.name, agent)
@@ -131,7 +135,7 @@ class Gateway:
             entry,
             self.roster,
             self._rate,
-            socket=socket,
+            socket=stream,
             transport=request.transport,
             limits=self.limits,
             preferred=_asked(request, "pipeline", ""),
@@ -139,7 +143,29 @@ class Gateway:
         )
         with self._being_open(connection, entry):
             await connection.serve()
-        return socket
+        return stream
+
+    async def _realtime(self, request: web.Request) -> web.StreamResponse:
+        def make(request: web.Request, _agent: str) -> WireSession:
+            self._count += 1
+            return RealtimeSession(
+                f"sess_{self._count:06d}",
+                request.query.get("model"),
+                self._counter,
+                self._delays(),
+                default_model=self._model_ids()[0],
+                expires_at=int(time.time()) + REALTIME_S,
+            )
+
+        return await self._socket(
+            request, _Protocol("realtime", "voice", make, is_named=True, subprotocols=("realtime",))
+        )
+
+    def _delays(self) -> VoiceDelays:
+        """Of the voice agents of the run's scenario; of the typical profile if it has none."""
+        scenario = self.desk.driver.plan.scenario
+        own = next((table for table in scenario.agents if table.kind == "voice"), None)
+        return voice_delays(voice_parameters() if own is None else voice_parameters(own.profile, own.parameters))
 
     # -- HTTP
 
@@ -206,7 +232,7 @@ class Gateway:
         return self.desk.driver.now_ps
 
     @contextlib.contextmanager
-    def _being_open(self, connection: SocketConnection | HttpExchange, entry: AgentEntry) -> Any:
+    def _being_open(self, connection: SocketConnection | HttpExchange, entry: AgentEntry) -> Iterator[None]:
         self._open.add(connection)
         entry.connections += 1
         try:
@@ -231,8 +257,6 @@ def _is_benchmark(request: web.Request) -> bool:
 
 
 def _narrow_buffer(request: web.Request) -> None:
-    import socket
-
     found = request.transport.get_extra_info("socket") if request.transport is not None else None
     if found is not None:
         with contextlib.suppress(OSError):

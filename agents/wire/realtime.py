@@ -123,6 +123,10 @@ class RealtimeSession:
             response.started(reply)
         return self._taken()
 
+    def phase(self, ident: str, stage: str, at_ms: float, position: int | None) -> Sequence[Effect]:
+        """Realtime clients are not told."""
+        return ()
+
     def tokens(self, ident: str, given: int, now_s: float) -> Sequence[Effect]:
         """See `WireSession`."""
         self._now_s = now_s

@@ -157,8 +157,8 @@ def live(
 @app.command(short_help="Run a scenario live, without a screen.")
 def serve(
     scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
-    host: Annotated[str, typer.Option(help="Address to serve on; this machine alone.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(parser=_whole("--port"), metavar="N", help="Port; 0: any free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to serve on; a public one needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(parser=_whole("--port"), metavar="N", help="Port; 0: any free one.")] = 8765,
     speed: Annotated[
         float,
         typer.Option(parser=_number("--speed"), metavar="X", help="Virtual seconds per second, 0.1 to 100."),
@@ -171,7 +171,14 @@ def serve(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
+    token: Annotated[
+        str | None, typer.Option(envvar="SUBSECOND_TOKEN", help="Token that all who connect must show.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS, as PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
     owned: Annotated[bool, typer.Option("--owned", hidden=True)] = False,
+    or_any: Annotated[bool, typer.Option("--or-any", hidden=True)] = False,
 ) -> None:
     """Run a scenario live, without a screen; `subsecond tui --attach` watches it."""
     from subsecond.tui.cli.serve import serve_command
@@ -184,7 +191,12 @@ def serve(
         head_start_s=head_start,
         settings=settings or [],
         record=record,
+        gateway=gateway,
+        token=token,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         owned=owned,
+        or_any=or_any,
     )
 
 

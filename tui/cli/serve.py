@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from subsecond.agents.plan import plan_run
-from subsecond.agents.service import Service
+from subsecond.agents.service import Access, Service
 from subsecond.engine.errors import InputError
 from subsecond.engine.live.clock import MAX_SPEED, MIN_SPEED
 from subsecond.engine.run import Plan
@@ -23,6 +24,8 @@ __all__ = ["serve_command"]
 
 #: Sessions of each kind of agents that may come on top of the scenario's while it runs.
 RESERVE = 400
+#: Conversations of agents from outside that may go on at a time.
+OUTSIDE = 1024
 
 
 def serve_command(
@@ -34,13 +37,22 @@ def serve_command(
     head_start_s: float,
     settings: list[str],
     record: Path | None,
+    gateway: bool,
+    token: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     owned: bool,
+    or_any: bool,
 ) -> None:
     """Serve until interrupted.
 
     Args:
+        gateway: serve agents from outside, too.
+        token: that everybody who connects must show.
+        tls_cert, tls_key: certificate and key as PEM files.
         owned: say the address as one JSON line on standard output, and end when standard input does: whoever started
             the service holds its other end, and nothing is left behind when that process is gone.
+        or_any: take another port if that one is taken.
 
     Raises:
         InputError: the scenario or an option cannot be used.
@@ -56,14 +68,34 @@ def serve_command(
         tables, path = load_tables(scenario)
         tables.pop("duration_s", None)  # live runs end when somebody ends them
         apply_settings(tables, [*settings, *more])
-        return plan_run(parse_scenario(tables, path), reserve=RESERVE)
+        return plan_run(parse_scenario(tables, path), reserve=RESERVE, outside=OUTSIDE if gateway else 0)
 
-    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record)
+    access = Access(token=token or None, tls=_tls(tls_cert, tls_key), has_gateway=gateway)
+    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(service, host, port, owned=owned))
+        asyncio.run(_serve(service, host, port, owned=owned, or_any=or_any))
 
 
-async def _serve(service: Service, host: str, port: int, *, owned: bool) -> None:
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """The server's side of TLS.
+
+    Raises:
+        InputError: a file that cannot be read, or is no certificate or key.
+    """
+    if cert is None:
+        if key is not None:
+            raise InputError("--tls-key", "", str(key), "a certificate beside it (--tls-cert)")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:  # the latter is one of the former, with other words
+        why = error.strerror or str(error)
+        raise InputError("--tls-cert", "", str(cert), f"a certificate and its key as PEM ({why})") from None
+    return context
+
+
+async def _serve(service: Service, host: str, port: int, *, owned: bool, or_any: bool) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -78,7 +110,7 @@ async def _serve(service: Service, host: str, port: int, *, owned: bool) -> None
             loop.call_soon_threadsafe(stop.set)
 
         threading.Thread(target=watch, daemon=True).start()
-    serving = asyncio.create_task(service.run(host, port, lambda url: _say(url, owned=owned)))
+    serving = asyncio.create_task(service.run(host, port, lambda url: _say(url, owned=owned), or_any=or_any))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
