@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -96,6 +97,12 @@ class Prompt:
         self.tool_steps = 0
         self._speaker = ""
         self._has_called = False
+
+    def copy(self) -> Prompt:
+        """The same prompt, to go on from."""
+        other = copy(self)
+        other.segments = self.segments.copy()
+        return other
 
     def instructions(self, text: str, role: str = "system") -> None:
         """Instructions, or the tools, as text."""
