@@ -127,10 +127,10 @@ class ResponsesSession:
     def _create(self, frame: Mapping[str, Any]) -> list[Effect]:
         lane = _lane(frame)
         self._note_client_time(frame)
-        if lane not in self._waiting and len(self._waiting) >= MOST_LANES:
-            raise Refused(
-                f"stream_id: got lane {MOST_LANES + 1}, expected at most {MOST_LANES}", "stream_id", status=429
-            )
+        lanes = {run.lane for run in self._runs.values()}
+        if lane not in lanes and len(lanes) >= MOST_LANES:
+            message = f"{MOST_LANES} lanes are busy already"
+            raise Refused(message, "stream_id", "rate_limit_exceeded", 429)
         waiting = self._waiting.setdefault(lane, deque())
         if len(waiting) >= MOST_WAITING:
             message = f"{MOST_WAITING} requests wait in this lane already"

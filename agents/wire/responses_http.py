@@ -87,7 +87,7 @@ class ResponsesCall:
             return self._refuse(refusal_of(outcome))
         self._is_over = True
         if outcome.end is End.TOO_LONG:
-            return (_late_error(refusal_of(outcome)),)
+            return (run.error(outcome),)
         if not self.is_streamed:
             self.headers = headers_of(outcome)
         events = run.finish(outcome)
@@ -118,9 +118,3 @@ class ResponsesCall:
         self._is_over = True
         self.status, self.is_streamed = refused.status, False
         return (Send({"error": refused.body()}, is_last=True),)
-
-
-def _late_error(refused: Refused) -> Send:
-    """For what a response itself cannot say; it comes before every other event's number."""
-    fields = {"code": refused.code, "message": refused.message, "param": refused.param}
-    return Send({"type": "error", "sequence_number": 0, **fields}, "error", is_last=True)

@@ -95,6 +95,11 @@ class ResponseRun:
         response = self.response("completed") | {"usage": self._usage(zero, 0)}
         return [*events, self._event("response.completed", is_last=True, response=response)]
 
+    def error(self, outcome: Outcome) -> Send:
+        """For an end that a response cannot tell of itself, in a stream over HTTP."""
+        refused = refusal_of(outcome)
+        return self._event("error", is_last=True, code=refused.code, message=refused.message, param=refused.param)
+
     def response(self, status: str) -> dict[str, Any]:
         """The response as it stands."""
         return {

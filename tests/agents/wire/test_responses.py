@@ -13,7 +13,7 @@ from support.wire import COUNTER, Gateway, stamps, types
 
 from subsecond.agents.wire.base import End, Reply, Send, Tool, ToolCall
 from subsecond.agents.wire.conversation import ConversationStore
-from subsecond.agents.wire.responses import MOST_WAITING, ResponsesSession
+from subsecond.agents.wire.responses import MOST_LANES, MOST_WAITING, ResponsesSession
 from subsecond.agents.wire.responses_request import Settings
 
 EVENTS: TypeAdapter[Any] = TypeAdapter(Annotated[ResponsesServerEvent, Field(discriminator="type")])
@@ -256,6 +256,15 @@ def test_a_lane_is_bounded() -> None:
         assert gateway.send(CREATE) == []
     [refused] = gateway.send(CREATE)
     assert (refused.message["status"], refused.message["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+def test_lanes_are_bounded() -> None:
+    gateway = connect()
+    for i in range(MOST_LANES):
+        assert gateway.send(CREATE | {"stream_id": str(i)}) == []
+    [refused] = gateway.send(CREATE | {"stream_id": "more"})
+    assert (refused.message["status"], refused.message["stream_id"]) == (429, "more")
+    assert gateway.send(CREATE | {"stream_id": "0"}) == []
 
 
 @pytest.mark.parametrize("with_ident", [True, False])

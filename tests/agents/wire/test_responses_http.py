@@ -101,6 +101,8 @@ def test_streams_that_break_off(end: End, last: str) -> None:
     for frame in frames:
         EVENTS.validate_python(frame.message)
     assert (frames[-1].event, frames[-1].is_last) == (last, True)
+    numbers = [frame.message["sequence_number"] for frame in gateway.frames]
+    assert numbers == list(range(len(numbers)))
 
 
 def test_an_answer_that_breaks_off_has_a_status() -> None:
