@@ -20,9 +20,11 @@ from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screen_picture import screen_text
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
-from subsecond.tui.screens.dialogs import HelpDialog, LoadDialog
+from subsecond.tui.screens.dialogs import Dialog, HelpDialog
 from subsecond.tui.screens.feel import FeelView
 from subsecond.tui.screens.help_words import words_for
+from subsecond.tui.screens.load_dialog import LoadDialog
+from subsecond.tui.screens.parameter_palette import ParameterPalette
 from subsecond.tui.screens.pipelines import PipelinesView
 from subsecond.tui.screens.race import RaceView
 from subsecond.tui.screens.seek import SeekDialog
@@ -104,7 +106,7 @@ class SubsecondApp(App[None]):
         Binding("S", "seek_to", "Seek", tooltip="Show another instant"),
         Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
-        Binding("l", "load", "Load", tooltip="How many sessions are at work"),
+        Binding("l", "load", "Load", tooltip="How many sessions are at work, or begin per second"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
         Binding("t", "theme", "Theme", tooltip="Light or dark"),
         # The same keys while they cannot act.
@@ -220,6 +222,7 @@ class SubsecondApp(App[None]):
             watch.has_news = False
             if watch.model is not None and not self.is_frozen:
                 self.snapshot = watch.model.snapshot()
+                self.agent = min(self.agent, len(self.snapshot.hello.agents) - 1)  # a new run may have fewer kinds
                 self.arrival = self.travel.arrival
             self.redraw()
         else:
@@ -399,8 +402,8 @@ class SubsecondApp(App[None]):
         self.theme = names[(at + 1) % len(names)]
 
     def action_help(self) -> None:
-        view, focused = self.view, self.screen.focused
-        texts = [] if view is None else [view.ABOUT]
+        focused, top = self.screen.focused, self.screen if isinstance(self.screen, Dialog) else self.view
+        texts = [top.ABOUT] if top is not None and top.ABOUT else []
         about = words_for(focused)
         if about and about not in texts:
             texts.append(about)
@@ -430,6 +433,9 @@ class SubsecondApp(App[None]):
         """Every command with its key, then Textual's own."""
         for key, title, words, run in self._commands(screen):
             yield SystemCommand(f"{title}  ({key})", words, run)
+        if self.snapshot is not None:
+            words = "Another value for a parameter, by its name: pipeline.parameter"
+            yield SystemCommand("Set parameter…", words, lambda: self.push_screen(ParameterPalette()))
         yield from (command for command in super().get_system_commands(screen) if command.title != "Quit")
 
     def _commands(self, screen: Screen[object]) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, ServerInfo, TurnEnd
 from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
+from subsecond.tui.knobs import with_change
 from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
 from subsecond.tui.turnlog import Field, TurnLog, TurnTable
@@ -48,6 +49,8 @@ class Model:
         self._clock: Clock | None = None
         self._load: Load | None = None
         self._faults: deque[FaultNote] = deque(maxlen=KEEP_FAULTS)
+        #: Faults whose end was moved.
+        self._mended: deque[FaultNote] = deque(maxlen=KEEP_FAULTS)
         self._notices: deque[Notice] = deque(maxlen=KEEP_NOTICES)
         self._lanes = [_LaneModel(hello, lane, keep_turns) for lane in range(len(hello.lanes))]
         self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
@@ -87,6 +90,9 @@ class Model:
                 self._add_fault(message)
             case Notice():
                 self._notices.append(message)
+                change = with_change([lane.info for lane in self._lanes], message.text)
+                if change is not None:
+                    self._lanes[change[0]].info = change[1]
             case Hello():
                 raise ValueError("a run has begun: it needs a model of its own")
 
@@ -98,6 +104,8 @@ class Model:
             raise ValueError(f"a fault of part {fault.target} with value {fault.value}")
         for place, known in enumerate(self._faults):
             if _fault_key(known) == _fault_key(fault):
+                if known.until_ps != fault.until_ps:
+                    self._mended.append(fault)
                 self._faults[place] = fault
                 return
         self._faults.append(fault)
@@ -143,6 +151,7 @@ class Model:
             ),
             faults=tuple(self._faults),
             notices=tuple(self._notices),
+            mended=tuple(self._mended),
         )
 
 
@@ -177,7 +186,8 @@ class _LaneModel:
     """One lane: turns wait in a list until the next snapshot asks, and are then counted all at once."""
 
     def __init__(self, hello: Hello, lane: int, keep_turns: int) -> None:
-        self._info = hello.lanes[lane]
+        #: The lane with what was changed since the run began.
+        self.info = hello.lanes[lane]
         self._budgets = [
             [place for place, budget in enumerate(hello.budgets) if budget.agents == kind] for kind in hello.agents
         ]
@@ -196,10 +206,8 @@ class _LaneModel:
             self._count()
 
     def add_gauges(self, gauges: Gauges) -> None:
-        if len(gauges.servers) != len(self._info.servers):
-            raise ValueError(
-                f"gauges of {len(gauges.servers)} servers, {self._info.name} has {len(self._info.servers)}"
-            )
+        if len(gauges.servers) != len(self.info.servers):
+            raise ValueError(f"gauges of {len(gauges.servers)} servers, {self.info.name} has {len(self.info.servers)}")
         num_stages = self._log.table().num_stages
         if any(not 0 <= t.stage < num_stages or len(t.stages_ps) != num_stages for t in gauges.oldest):
             raise ValueError("an open turn in a stage that the run does not have")
@@ -237,12 +245,12 @@ class _LaneModel:
             stats_of(window.where(agent == kind), budgets, span_ps) for kind, budgets in enumerate(self._budgets)
         ]
         return LaneView(
-            info=self._info,
+            info=self.info,
             now=tuple(now),
             whole=tuple(whole.stats(at_ps) for whole in self._whole),
             series=tuple(series.series(at_ps, CHART_S) for series in self._series),
             gauges=self._gauges,
-            servers=_gauge_series(self._seconds, self._info.servers),
+            servers=_gauge_series(self._seconds, self.info.servers),
             sessions=self._sessions.table(),
             log=log,
         )

@@ -134,7 +134,8 @@ class Snapshot:
         at_ps: virtual time.
         window_ps: length of the window of `LaneView.now`.
         pairs: every two lanes, by agent kind.
-        faults: those that were set, the latest last.
+        faults: those that have begun, the latest last.
+        mended: those of them whose end was moved, as of faults that somebody mended.
         notices: the latest last.
     """
 
@@ -147,6 +148,11 @@ class Snapshot:
     pairs: tuple[PairView, ...]
     faults: tuple[FaultNote, ...]
     notices: tuple[Notice, ...]
+    mended: tuple[FaultNote, ...] = ()
+
+    def is_in_effect(self, fault: FaultNote) -> bool:
+        """Whether a fault has not ended; those that are to begin are not told."""
+        return fault.until_ps is None or self.at_ps < fault.until_ps
 
     @property
     def has_turns(self) -> bool:

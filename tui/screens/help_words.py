@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from textual.widget import Widget
 
+from subsecond.tui.screens.filter import FilterField
+from subsecond.tui.screens.load_dialog import LoadField
 from subsecond.tui.screens.panel import Panel
+from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.table import LiveTable
 
 __all__ = ["words_for"]
@@ -15,8 +18,25 @@ _TABLE = (
 )
 
 
+_SLIDER = (
+    "The slider in focus: left and right go one step, with shift five; home and end go to the ends of its range; a "
+    "click or a drag on the track goes there; enter takes the value. ┼ on the track is the default."
+)
+_FILTER = "The field in focus: rows with all its words are shown; enter keeps the filter, escape drops it."
+_LOAD = (
+    "The field in focus: type a number, or up and down for round ones; s and a choose what it counts; enter sets it, "
+    "tab goes to the other kind of agents."
+)
+
+
 def words_for(widget: Widget | None) -> str:
     """What a widget shows and how it is used; empty where there is nothing to say."""
     if isinstance(widget, LiveTable):
         return _TABLE
+    if isinstance(widget, Slider):
+        return _SLIDER
+    if isinstance(widget, FilterField):
+        return _FILTER
+    if isinstance(widget, LoadField):
+        return _LOAD
     return widget.help_text if isinstance(widget, Panel) else ""

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
+from subsecond.engine.feed import MendFault
 from subsecond.tui.screens.base import View
-from subsecond.tui.screens.dialogs import FaultDialog, KnobDialog
-from subsecond.tui.screens.panel import Panel, columns_row, row
-from subsecond.tui.snapshot import LaneView, Snapshot
-from subsecond.tui.verdict import clock_words
-from subsecond.tui.widgets.bars import OccupancyBars, ServerBar
-from subsecond.tui.widgets.canvas import Row
-from subsecond.tui.widgets.chart import ChartLine, LineChart
-from subsecond.tui.widgets.table import Column, LiveTable, TableRow
+from subsecond.tui.screens.fault_dialogs import FaultDialog, MendDialog
+from subsecond.tui.screens.filter import FilterField
+from subsecond.tui.screens.knob_dialog import KnobDialog
+from subsecond.tui.screens.pipeline_rows import (
+    fault_key,
+    fault_rows,
+    has_link,
+    most_line,
+    parameter_row,
+    queued_line,
+    server_bars,
+)
+from subsecond.tui.snapshot import Snapshot
+from subsecond.tui.widgets.bars import OccupancyBars
+from subsecond.tui.widgets.chart import LineChart
+from subsecond.tui.widgets.table import Column, LiveTable
 from subsecond.tui.widgets.text import count_text, lane_mark
 
-__all__ = ["PipelinesView", "server_bars"]
+__all__ = ["PipelinesView"]
 
-Shares = NDArray[np.float64]
 PS_PER_S = 10**12
-#: Seconds that the charts show, and over which hits of a prefix cache are counted.
-CHART_S, HITS_S = 120, 60
+#: Seconds that the charts show.
+CHART_S = 120
 #: Columns from which there is room for a chart of the links.
 LINK_WIDTH = 120
 
@@ -35,14 +41,19 @@ class PipelinesView(View):
     """Servers, queues, faults and parameters."""
 
     TITLE_WORD = "Pipelines"
+    AUTO_FOCUS = "#parameters"
     ABOUT = (
         "Every server with its KV memory, batch and queue; link: how much of its rate is in use, flows: transfers "
         "under way; hits: how much of the prompts the prefix cache had, in the last minute and in the whole run. "
-        "Below, what waits, how busy the servers and the links are; faults that were set; and the parameters of one "
-        "pipeline: enter changes one, p goes to the next pipeline, x breaks a part."
+        "Below, what waits, how busy the servers and the links are; faults: x breaks a part, m mends it; and the "
+        "parameters of one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands before "
+        "a value that is not the catalog's."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "fault", "Fault", tooltip="Break a part of a pipeline for a while"),
+        Binding("m", "mend", "Mend", tooltip="End a fault that is in effect"),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Show parameters that contain these words"),
+        Binding("escape", "back", "Back", tooltip="Drop the filter, or go back", show=False),
         Binding("p", "next_lane", "Next pipeline", tooltip="Show the parameters of the next pipeline"),
     ]
     DEFAULT_CSS = """
@@ -52,8 +63,9 @@ class PipelinesView(View):
         #charts > * { width: 1fr; border-top: solid $primary 40%; border-title-style: bold; }
         #busy, #link { margin-left: 1; }
         #faults { height: 5; }
-        #parameters { height: 1fr; min-height: 4; border-top: solid $primary 40%; border-title-style: bold; }
-        #parameters:focus { border-top: heavy $primary; }
+        #parameters { height: 1fr; min-height: 4; }
+        LiveTable { border-top: solid $primary 40%; border-title-style: bold; }
+        LiveTable:focus { border-top: heavy $primary; }
     }
     PipelinesView.-short #charts { display: none; }
     PipelinesView.-short #faults { height: 3; }
@@ -70,7 +82,16 @@ class PipelinesView(View):
             yield LineChart("queued", id="queued", y_text=count_text)
             yield LineChart("busy", id="busy", y_text=lambda share: f"{share:.0%}")
             yield LineChart("link", id="link", y_text=lambda share: f"{share:.0%}")
-        yield Panel("Faults", id="faults", empty="", help="Faults in effect, and those that were set.")
+        yield LiveTable(
+            [
+                Column("at", "began", 9),
+                Column("lane", "pipeline", 12),
+                Column("fault", "fault", 24, grow=True),
+                Column("state", "state", 24),
+            ],
+            id="faults",
+            empty="Nothing is broken. Press x to break something.",
+        )
         yield LiveTable(
             [
                 Column("key", "parameter", 26),
@@ -79,8 +100,9 @@ class PipelinesView(View):
                 Column("source", "source", 20, grow=True),
             ],
             id="parameters",
-            empty="Parameters show once the service has said what it runs.",
+            empty="No parameter has these words, or the service has not said yet what it runs.",
         )
+        yield FilterField("#parameters")
 
     def paint(self, snapshot: Snapshot) -> None:
         self._lane = min(self._lane, len(snapshot.lanes) - 1)
@@ -89,7 +111,9 @@ class PipelinesView(View):
         servers.update(server_bars(snapshot))
         if not self.has_class("-short"):
             self._paint_charts(snapshot)
-        self.query_one("#faults", Panel).show(lambda w, h: _fault_rows(snapshot, w, h))
+        faults = self.query_one("#faults", LiveTable)
+        faults.border_title = "Faults"
+        faults.update(fault_rows(snapshot))
         self._paint_parameters(snapshot)
 
     def _paint_charts(self, snapshot: Snapshot) -> None:
@@ -97,43 +121,38 @@ class PipelinesView(View):
         window = (max(0.0, now_s - CHART_S), max(now_s, 20.0))
         queued, busy = self.query_one("#queued", LineChart), self.query_one("#busy", LineChart)
         queued.border_title = "Requests that wait for a server"
-        queued.update([_queued(place, lane) for place, lane in enumerate(snapshot.lanes)], x_range=window)
+        queued.update([queued_line(place, lane) for place, lane in enumerate(snapshot.lanes)], x_range=window)
         busy.border_title = "Busiest server"
         busy.update(
-            [_most(place, lane, lane.servers.busy) for place, lane in enumerate(snapshot.lanes)],
+            [most_line(place, lane, lane.servers.busy) for place, lane in enumerate(snapshot.lanes)],
             x_range=window,
             y_max=1.0,
         )
         link = self.query_one("#link", LineChart)
-        linked = [(place, lane) for place, lane in enumerate(snapshot.lanes) if _has_link(lane)]
+        linked = [(place, lane) for place, lane in enumerate(snapshot.lanes) if has_link(lane)]
         link.display = bool(linked) and self.app.size.width >= LINK_WIDTH
         if link.display:
             link.border_title = "Fullest link, share of its rate"
-            lines = [_most(place, lane, lane.servers.link) for place, lane in linked]
-            link.update(lines, x_range=window, y_max=1.0)
+            lines = [most_line(place, lane, lane.servers.link) for place, lane in linked]
+            link.update(lines, x_range=window)  # a link is rarely full: its scale follows
 
     def _paint_parameters(self, snapshot: Snapshot) -> None:
         lane = snapshot.lanes[self._lane]
         table = self.query_one("#parameters", LiveTable)
         more = "  (p: next pipeline)" if len(snapshot.lanes) > 1 else ""
         table.border_title = f"Parameters of {lane_mark(self._lane)} {lane.info.name}{more}"
-        table.update(
-            [
-                TableRow(
-                    p.key, (p.key, p.value, p.provenance, p.source), ink="quiet" if p.provenance == "-" else "plain"
-                )
-                for p in lane.info.parameters
-            ]
-        )
+        table.update([parameter_row(lane.info, parameter) for parameter in lane.info.parameters])
 
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
-        """Change a parameter."""
+        """Change a parameter, or mend a fault."""
         snapshot = self.dashboard.snapshot
-        if snapshot is not None:
+        if event.table.id == "faults":
+            self.action_mend()
+        elif snapshot is not None:
             info = snapshot.lanes[self._lane].info
             chosen = next((p for p in info.parameters if p.key == event.key), None)
             if chosen is not None:
-                self.app.push_screen(KnobDialog(info.name, chosen))
+                self.app.push_screen(KnobDialog(info, chosen))
 
     def action_next_lane(self) -> None:
         snapshot = self.dashboard.snapshot
@@ -141,84 +160,37 @@ class PipelinesView(View):
             self._lane = (self._lane + 1) % len(snapshot.lanes)
             self.dashboard.redraw()
 
+    def action_filter(self) -> None:
+        self.query_one(FilterField).open()
+
+    def action_back(self) -> None:
+        """Drop the filter; without one, leave the screen."""
+        if not self.query_one(FilterField).drop():
+            self.dashboard.go_back()
+
+    def action_mend(self) -> None:
+        """Mend the fault under the cursor, or the only one; ask which where there are several."""
+        snapshot = self.dashboard.snapshot
+        active = [] if snapshot is None else [f for f in snapshot.faults if snapshot.is_in_effect(f)]
+        if snapshot is None or not active:
+            self.notify("Nothing is broken.", severity="warning", markup=False)
+            return
+        named = [(snapshot.hello.lanes[fault.lane].name, fault) for fault in active]
+        table = self.query_one("#faults", LiveTable)
+        if table.has_focus:
+            named = [one for one in named if fault_key(one[1]) == table.cursor_key]
+            if not named:
+                self.notify("There is nothing to mend in this line.", severity="warning", markup=False)
+                return
+        if len(named) == 1:
+            lane, fault = named[0]
+            self.dashboard.command(MendFault(fault.kind, lane, fault.target))
+        else:
+            self.app.push_screen(MendDialog(named))
+
     def action_fault(self) -> None:
         snapshot = self.dashboard.snapshot
         if snapshot is None:
             self.notify("There is no run whose parts could break.", severity="warning", markup=False)
         else:
             self.app.push_screen(FaultDialog(tuple(lane.info for lane in snapshot.lanes)))
-
-
-def server_bars(snapshot: Snapshot) -> list[ServerBar]:
-    """Every server at this moment."""
-    bars = []
-    for place, lane in enumerate(snapshot.lanes):
-        if lane.gauges is None:
-            continue
-        series = lane.servers
-        last = -1
-        if len(series.busy) > 1 and lane.gauges.at_ps % PS_PER_S < PS_PER_S // 2:
-            last = -2  # the second that has just begun says little
-        for number, (info, gauge) in enumerate(zip(lane.info.servers, lane.gauges.servers, strict=True)):
-            bars.append(
-                ServerBar(
-                    lane=place,
-                    name=info.name,
-                    role=info.role,
-                    up=gauge.up,
-                    used_tokens=gauge.used_tokens,
-                    retained_tokens=gauge.retained_tokens,
-                    capacity_tokens=info.capacity_tokens,
-                    batch=gauge.batch,
-                    max_seqs=info.max_seqs,
-                    queued=gauge.queued,
-                    busy=_known(series.busy, last, number),
-                    link=_known(series.link, last, number),
-                    flows=gauge.flows,
-                    hits=series.hit_share(number, HITS_S),
-                    hits_in_run=series.hit_share(number),
-                )
-            )
-    return bars
-
-
-def _known(shares: Shares, second: int, server: int) -> float | None:
-    share = float(shares[second, server]) if len(shares) >= -second else -1.0
-    return share if share >= 0 else None
-
-
-def _has_link(lane: LaneView) -> bool:
-    return any(server.link_tokens_per_s > 0 for server in lane.info.servers)
-
-
-def _queued(place: int, lane: LaneView) -> ChartLine:
-    series = lane.servers
-    return ChartLine(place, lane.info.name, series.seconds.tolist(), series.queued.sum(axis=1).tolist())
-
-
-def _most(place: int, lane: LaneView, shares: Shares) -> ChartLine:
-    """The highest share among a lane's servers, second by second."""
-    if not shares.size:
-        return ChartLine(place, lane.info.name, [], [])
-    most = shares.max(axis=1).tolist()
-    seconds = lane.servers.seconds.tolist()
-    return ChartLine(place, lane.info.name, seconds, [None if value < 0 else value for value in most])
-
-
-def _fault_rows(snapshot: Snapshot, width: int, height: int) -> list[Row]:
-    rows: list[Row] = []
-    for lane in snapshot.lanes:
-        if lane.gauges is not None and lane.gauges.faults:
-            rows.append(row((f"NOW {lane.info.name}: {', '.join(lane.gauges.faults)}", "bad")))
-    for fault in reversed(snapshot.faults):
-        value = "" if fault.value is None else f"{fault.value:g}"
-        until = "for good" if fault.until_ps is None else f"until {clock_words(fault.until_ps)}"
-        over = fault.until_ps is not None and fault.until_ps <= snapshot.at_ps
-        cells = [
-            (clock_words(fault.at_ps), "plain"),
-            (snapshot.hello.lanes[fault.lane].name, "plain"),
-            (f"{fault.kind} {fault.target} {value}".strip(), "plain"),
-            (f"{until}{', over' if over else ''}", "quiet" if over else "bad"),
-        ]
-        rows.append(columns_row(cells, [9, 12, 24, max(10, width - 48)]))
-    return rows[:height] or [row(("Nothing is broken. Press x to break something.", "quiet"))]

@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
 
 from subsecond.engine.feed import TurnEnd
 from subsecond.engine.turns import TurnState
 from subsecond.tui.screens.base import View
+from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.panel import Panel, row, wrapped
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.turnlog import Field
@@ -34,8 +34,6 @@ class TableView(View):
     TableView {
         .about { height: 2; border-top: none; padding: 0 1; }
         LiveTable { height: 1fr; border-top: solid $primary 40%; }
-        #filter { display: none; height: 1; border: none; padding: 0 1; }
-        #filter.-open { display: block; }
     }
     """
 
@@ -45,7 +43,7 @@ class TableView(View):
 
     def panels(self) -> ComposeResult:
         yield Panel(classes="about", empty="Waiting for the service…", help=self.ABOUT)
-        yield Input(placeholder="words to look for; enter keeps the filter, escape drops it", id="filter", compact=True)
+        yield FilterField()
 
     def columns(self, snapshot: Snapshot) -> list[Column]:
         """The table's columns."""
@@ -69,7 +67,7 @@ class TableView(View):
             self._lanes = names
             self.query(LiveTable).remove()
             table = LiveTable(self.columns(snapshot), sort=self.SORT, empty=self.EMPTY)
-            self.mount(table, before="#filter")
+            self.mount(table, before=self.query_one(FilterField))
             table.focus()
         tables = self.query(LiveTable)
         if tables:
@@ -78,30 +76,11 @@ class TableView(View):
         self.query_one(".about", Panel).show(lambda w, h: _about_rows(text, w, h))
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("-open")
-        field.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        for table in self.query(LiveTable):
-            table.filter(event.value)
-
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        self._leave_filter()
-
-    def _leave_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.set_class(bool(field.value), "-open")
-        for table in self.query(LiveTable):
-            table.focus()
+        self.query_one(FilterField).open()
 
     def action_back(self) -> None:
         """Drop the filter; without one, leave the screen."""
-        field = self.query_one("#filter", Input)
-        if field.has_class("-open"):
-            field.value = ""
-            self._leave_filter()
-        else:
+        if not self.query_one(FilterField).drop():
             self.dashboard.go_back()
 
 

@@ -21,7 +21,11 @@ WAY = {
     "pipelines": ("escape", "escape", "4"),
     "fault": ("x",),
     "load": ("escape", "l"),
+    "load-arrivals": ("a", "up", "up"),
     "knob": ("escape", "down", "enter"),
+    "knob-turned": ("right", "right"),
+    "knob-word": ("escape", *["down"] * 9, "enter"),
+    "parameters-filter": ("escape", "slash", *"wafers", "enter"),
     "feel": ("escape", "5"),
     "feel-voice": ("k",),
 }

@@ -16,7 +16,6 @@ from subsecond.engine.feed import (
     KeepRecording,
     Pause,
     Resume,
-    SetKnob,
     SetLoad,
     SetSpeed,
     Step,
@@ -140,19 +139,6 @@ def test_a_fault_is_chosen_with_its_duration(kit: SimpleNamespace) -> None:
         assert isinstance(app.screen, View)
 
     assert kit.run(body).sent == [InjectFault("decode_down", "trn-cs3", 0, None, 30.0)]
-
-
-@pytest.mark.parametrize(("typed", "value"), [("12.5", 12.5), ("true", True), ("fp8", "fp8")])
-def test_a_parameter_gets_another_value(kit: SimpleNamespace, typed: str, value: object) -> None:
-    def keys(text: str) -> list[str]:
-        return ["full_stop" if letter == "." else letter for letter in text]
-
-    async def typing(app: SubsecondApp, pilot: Pilot[None]) -> None:
-        await kit.press(app, pilot, "4", "p", "down", "enter")
-        assert app.screen.query_one(Input).value == "5"
-        await kit.press(app, pilot, "ctrl+u", *keys(typed), "enter")
-
-    assert kit.run(typing).sent == [SetKnob("gpu", "network_ms", value)]
 
 
 def test_the_worst_session_opens_its_turn_and_escape_leads_back(kit: SimpleNamespace) -> None:

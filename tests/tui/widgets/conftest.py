@@ -20,6 +20,7 @@ from subsecond.tui.widgets.bars import OccupancyBars, ServerBar, StageBar, Stage
 from subsecond.tui.widgets.chart import ChartLine, LineChart
 from subsecond.tui.widgets.histogram import Histogram, Latencies
 from subsecond.tui.widgets.lanes import LaneTurns, LiveLanes
+from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.table import Column, LiveTable, TableRow
 from subsecond.tui.widgets.theme import THEMES
 from subsecond.tui.widgets.typing import SpeechLane, SpeechTimeline, TypedLane, TypedReplies
@@ -182,6 +183,12 @@ def make_speech() -> SpeechTimeline:
     return timeline
 
 
+def make_slider() -> Slider:
+    slider = Slider()
+    slider.update([0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0], 12.5, words=lambda ms: f"{ms:g} ms", default=5.0)
+    return slider
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "table": make_table,
     "chart": make_chart,
@@ -192,6 +199,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "waterfall": make_waterfall,
     "replies": make_replies,
     "speech": make_speech,
+    "slider": make_slider,
 }
 
 EMPTY: dict[str, Callable[[], Widget]] = {
@@ -204,6 +212,7 @@ EMPTY: dict[str, Callable[[], Widget]] = {
     "waterfall": Waterfall,
     "replies": TypedReplies,
     "speech": SpeechTimeline,
+    "slider": Slider,
 }
 
 

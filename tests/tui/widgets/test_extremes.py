@@ -12,6 +12,7 @@ from subsecond.tui.widgets.bars import OccupancyBars, ServerBar, StageBar, Stage
 from subsecond.tui.widgets.chart import ChartLine, LineChart
 from subsecond.tui.widgets.histogram import Histogram, Latencies
 from subsecond.tui.widgets.lanes import LaneTurns, LiveLanes
+from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.typing import SpeechLane, SpeechTimeline, TypedLane, TypedReplies
 from subsecond.tui.widgets.waterfall import Waterfall, WaterfallLane
 
@@ -109,6 +110,21 @@ def test_histogram(lanes, budget, limit, size):
 def test_occupancy(servers, size):
     widget = OccupancyBars()
     widget.update(servers)
+    _check(widget, size)
+
+
+@quick
+@given(
+    st.lists(st.floats(-1e300, 1e300), max_size=30, unique=True),
+    st.floats(-1e300, 1e300),
+    st.none() | st.floats(-1e300, 1e300),
+    names,
+    st.integers(-40, 40),
+    sizes,
+)
+def test_slider(steps, value, default, words, move, size):
+    widget = Slider()
+    widget.update(sorted(steps), value, words=lambda at: f"{at:g} {words}", default=default)
     _check(widget, size)
 
 

@@ -42,6 +42,11 @@ def _random_update(kit, name, widget, rng):
             kit.ServerBar(0, f"s{place}", "gpu", rng.random() < 0.8, rng.randrange(90), 5, 100, 1, 2, rng.randrange(3))
             for place in range(rng.randrange(30))
         ])  # fmt: skip
+    elif name == "slider":
+        steps = [float(step) for step in range(rng.choice((0, 1, 2, 50)))]
+        value = rng.random() * 60
+        widget.update(steps, value, words=lambda at: f"{at:.3g} ms", default=rng.choice((None, 7.0)))
+        rng.choice((lambda: widget.action_move(rng.randrange(-6, 7)), lambda: widget.action_end(-1), widget.focus))()
     elif name == "lanes":
         lane = kit.LaneTurns(0, "a", 5000 * MS, kit.open_turns(rng.randrange(20)), 20, rng.choice(("", "down")))
         widget.update([lane, lane], stages=kit.STAGES, agents=("coding", "voice"), budgets_ps=(1000 * MS, None))
@@ -57,7 +62,8 @@ def _random_update(kit, name, widget, rng):
 
 
 @pytest.mark.parametrize(
-    "name", ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech"]
+    "name",
+    ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech", "slider"],
 )
 def test_partial_repaint_equals_full_repaint(kit, name):
     async def body(app, pilot):

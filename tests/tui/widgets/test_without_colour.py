@@ -14,7 +14,8 @@ MS = 10**9
 
 
 @pytest.mark.parametrize(
-    "name", ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech"]
+    "name",
+    ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech", "slider"],
 )
 def test_no_color_paints_the_same_text_in_grey(kit, name, monkeypatch):
     pictures = []
