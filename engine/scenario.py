@@ -207,7 +207,7 @@ def _index(place: list[Any], part: str, setting: str) -> int:
 def _value_of(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, digits by the thousand, brackets without end
         return text.strip()
 
 

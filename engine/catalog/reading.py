@@ -34,11 +34,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         InputError: the file cannot be read or is no TOML.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # editors of Windows put a mark in front
     except OSError as error:
         raise InputError(str(path), "", error.strerror or "an unreadable file", "a readable TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InputError(str(path), "", "brackets in brackets in brackets", "TOML") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise InputError(str(path), "", str(error), "TOML") from None
 
 
