@@ -85,6 +85,7 @@ class Service:
         head_start_s: virtual seconds that are over when the first observer looks, so that the screen is not empty.
         record: where the run is recorded; None: in a file that is deleted in the end unless somebody asks to keep it.
             A run that starts anew is recorded in a file of its own.
+        on_trouble: is told, in the recorder's thread, why the run is not recorded any more; observers are told anyway.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Service:
         head_start_s: float = 0.0,
         record: Path | None = None,
         access: Access | None = None,
+        on_trouble: Callable[[str], None] | None = None,
     ) -> None:
         self._access = access or Access()
         self._gateway: Gateway | None = None
@@ -105,6 +107,7 @@ class Service:
         self._observers = Observers()
         self._record = record
         self._troubles: list[str] = []
+        self._on_trouble = on_trouble
         self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
         if self._access.has_gateway:
@@ -129,6 +132,8 @@ class Service:
     def _complain(self, text: str) -> None:
         """The recorder, in its own thread, has something to say; the run goes on."""
         self._troubles.append(text)
+        if self._on_trouble is not None:
+            self._on_trouble(text)
 
     async def _tell(self, messages: Sequence[Message]) -> None:
         """Everybody gets messages, and the recording keeps them."""

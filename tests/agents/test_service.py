@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -57,7 +57,7 @@ def make_plan(more: Sequence[str]) -> Plan:
 
 
 @asynccontextmanager
-async def serving(plan: MakePlan = make_plan, **options: float) -> AsyncIterator[str]:
+async def serving(plan: MakePlan = make_plan, **options: Any) -> AsyncIterator[str]:
     """A service in this process; yields its address."""
     service = Service(plan, **{"speed": 20.0, "head_start_s": 60.0, **options})
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -70,7 +70,7 @@ async def serving(plan: MakePlan = make_plan, **options: float) -> AsyncIterator
             await task
 
 
-def served(test: Callable[[str], Awaitable[None]], plan: MakePlan = make_plan, **options: float) -> None:
+def served(test: Callable[[str], Awaitable[None]], plan: MakePlan = make_plan, **options: Any) -> None:
     async def run() -> None:
         async with serving(plan, **options) as url:
             await asyncio.wait_for(test(url), WAIT_S)
@@ -290,3 +290,15 @@ def test_what_cannot_be_served_is_refused_in_one_line(options: list[str]) -> Non
     assert done.returncode == 2
     assert done.stderr.startswith("subsecond: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_why_a_run_is_not_recorded_is_told_to_observers_and_to_who_started_it(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            notice = await until(socket, Notice, lambda n: n.level == "error")
+            assert told == [notice.text]
+            assert "not recorded" in notice.text
+
+    served(test, record=tmp_path / "nowhere" / "run.subsecond", on_trouble=told.append)

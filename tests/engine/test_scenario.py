@@ -90,6 +90,8 @@ def test_broken_toml_is_named_with_its_place(tmp_path: Path) -> None:
         ("coding.parameters.tools.time.scale=2.5", ["agents", 0, "parameters", "tools.time.scale"], 2.5),
         ("model=gpt-oss-120b", ["model"], "gpt-oss-120b"),
         ("title='a = b'", ["title"], "a = b"),
+        (f"title={'[' * 3000}{']' * 3000}", ["title"], "[" * 3000 + "]" * 3000),
+        (f"title={'9' * 5000}", ["title"], "9" * 5000),
     ],
 )
 def test_a_setting_reaches_its_place(setting: str, path: list[Any], value: object) -> None:

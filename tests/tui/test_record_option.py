@@ -33,10 +33,11 @@ def test_a_place_that_will_not_do_is_told_before_the_run(command: Command, tmp_p
     notes = tmp_path / "notes.txt"
     notes.write_text("dear diary")
     for path in (notes, tmp_path, tmp_path / "nowhere" / "run"):
-        code, out, err = command("run", *QUICK, "--record", path)
-        assert (code, out) == (2, "")
-        assert err.startswith(f"subsecond: --record: got '{path}', expected ")
-        assert err.count("\n") == 1
+        for started in (("run", *QUICK), ("serve",)):
+            code, out, err = command(*started, "--record", path)
+            assert (code, out) == (2, "")
+            assert err.startswith(f"subsecond: --record: got '{path}', expected ")
+            assert err.count("\n") == 1
     assert notes.read_text() == "dear diary"
 
 

@@ -17,6 +17,7 @@ from subsecond.agents.plan import plan_run
 from subsecond.agents.service import Access, Service
 from subsecond.engine.errors import InputError
 from subsecond.engine.live.clock import MAX_SPEED, MIN_SPEED
+from subsecond.engine.recording.places import check_target
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 
@@ -64,6 +65,9 @@ def serve_command(
     if not 0 <= head_start_s <= 1e5:
         raise InputError("--head-start", "", head_start_s, "a number of seconds from 0 to 100000")
 
+    if record is not None:
+        check_target(record, "--record")
+
     def make_plan(more: Sequence[str]) -> Plan:
         tables, path = load_tables(scenario)
         tables.pop("duration_s", None)  # live runs end when somebody ends them
@@ -71,7 +75,7 @@ def serve_command(
         return plan_run(parse_scenario(tables, path), reserve=RESERVE, outside=OUTSIDE if gateway else 0)
 
     access = Access(token=token or None, tls=_tls(tls_cert, tls_key), has_gateway=gateway)
-    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access)
+    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access, on_trouble=_warn)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(service, host, port, owned=owned, or_any=or_any))
 
@@ -118,6 +122,10 @@ async def _serve(service: Service, host: str, port: int, *, owned: bool, or_any:
         serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"subsecond: {text}\n")
 
 
 def _say(url: str, *, owned: bool) -> None:

@@ -228,6 +228,14 @@ def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"mine.toml: got .*expected TOML"):
         Catalog(tmp_path / "mine.toml")
+    for text in (f"x = {'[' * 3000}{']' * 3000}", f"x = {'9' * 5000}"):
+        with pytest.raises(InputError, match=r"mine.toml: got .*expected TOML"):
+            Catalog(written(tmp_path, text))
+
+
+def test_a_mark_in_front_of_the_file_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[devices.wse-3]\r\nmem_capacity = 50\r\n", encoding="utf-8-sig")
+    assert Catalog(tmp_path / "mine.toml").entry("devices", "wse-3").number("mem_capacity") == 50e9
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
