@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from .realtime_requests import Refused
+from .reading import Refused
 from .sound_formats import PCM, SoundFormat
 from .speech_detector import Sensitivity, SpeechDetector, SpeechEnd, SpeechStart
 
@@ -78,8 +78,8 @@ class AudioInput:
         if self._sensitivity is None and self._end_ms - self._start_ms + added_ms > MOST_BUFFER_MS:
             raise Refused(
                 f"the buffer holds {MOST_BUFFER_MS / MS_PER_S:g} s of audio: commit or clear it",
-                "input_audio_buffer_full",
                 "audio",
+                "input_audio_buffer_full",
             )
         data = self._rest + data
         whole = len(data) // self._format.sample_bytes * self._format.sample_bytes
@@ -110,7 +110,7 @@ class AudioInput:
         if audio_ms < LEAST_COMMIT_MS:
             raise Refused(
                 f"the buffer holds {audio_ms:.2f} ms of audio, a commit needs {LEAST_COMMIT_MS:g} ms",
-                "input_audio_buffer_commit_empty",
+                code="input_audio_buffer_commit_empty",
             )
         self._detector.forget()
         return self._taken(self._end_ms, audio_ms, 0.0)

@@ -18,9 +18,10 @@ from subsecond.agents.voice_delays import VoiceDelays
 from . import realtime_requests as client
 from .audio_input import AudioInput, Spoken
 from .base import Cancel, Effect, ModelRequest, Outcome, Reply, Send, Submit
-from .realtime_items import Conversation, Item, Part, Weight, last_words
+from .reading import Refused
+from .realtime_items import Conversation, Item, Part, Weight, standing
 from .realtime_reading import decoded_sound, read_input, read_item
-from .realtime_requests import Refused, parse_event, read_tools
+from .realtime_requests import event_id_of, parse_event, read_tools
 from .realtime_response import Response, Stage, Wish
 from .realtime_settings import Settings, changed, modality_of, sensitivity, shown_tool, tool_choice_of
 from .speech_detector import SpeechStart
@@ -112,7 +113,8 @@ class RealtimeSession:
             event = parse_event(data)
             self._handlers[type(event)](event)
         except Refused as refusal:
-            self._refuse(refusal, event.event_id if event else refusal.event_id)
+            event_id = event.event_id if event else event_id_of(data)
+            self._emit("error", error=refusal.body() | {"event_id": event_id})
         self._go_on()
         return self._taken()
 
@@ -226,7 +228,7 @@ class RealtimeSession:
     def _known(self, ident: str, code: str) -> Item:
         item = self._conversation.find(ident)
         if item is None:
-            raise Refused(f"no item {ident!r}", code, "item_id")
+            raise Refused(f"no item {ident!r}", "item_id", code)
         return item
 
     def _delete_item(self, event: client.DeleteItem) -> None:
@@ -241,7 +243,7 @@ class RealtimeSession:
         code = "item_truncate_invalid_item_id"
         item = self._known(event.item_id, code)
         if item.kind != "message" or item.role != "assistant":
-            raise Refused("only messages of the assistant are truncated", code, "item_id")
+            raise Refused("only messages of the assistant are truncated", "item_id", code)
         item.truncate(event.audio_end_ms)
         for response in self._responses():
             response.mute(item)
@@ -328,13 +330,13 @@ class RealtimeSession:
         wish = self._wish(given, is_by_client=True)
         if not wish.is_in_conversation:
             if len(self._aside) >= MOST_ASIDE:
-                raise Refused(f"{MOST_ASIDE} responses run outside the conversation", "rate_limit_exceeded")
+                raise Refused(f"{MOST_ASIDE} responses run outside the conversation", code="rate_limit_exceeded")
             response = self._response(wish)
             self._aside[response.ident] = response
             return
         if self._next is not None or (self._main is not None and not self._main.cancelled):
             active = self._main.ident if self._main else ""
-            raise Refused(f"response.create while {active} is under way: wait for its response.done", ACTIVE)
+            raise Refused(f"response.create while {active} is under way: wait for its response.done", code=ACTIVE)
         self._line_up(wish)
 
     def _line_up(self, wish: Wish) -> None:
@@ -388,13 +390,14 @@ class RealtimeSession:
         if wish.is_in_conversation:
             before_ms, self._before_ms = self._before_ms, {}
         response.asked(weights)
+        stands = standing(items)
         request = ModelRequest(
             ident=response.ident,
             agent="voice",
             model=self._settings.model,
             segments=tuple(weight.segment for weight in weights),
-            last_text=last_words(items),
-            has_tool_result=bool(items) and items[-1].role == "tool",
+            last_text=stands.last_text,
+            has_tool_result=stands.has_tool_result,
             tools=wish.tools,
             tool_choice=wish.tool_choice,
             most_tokens=wish.most_tokens,
@@ -403,6 +406,8 @@ class RealtimeSession:
             after_ms={"text_to_speech": wish.text_to_speech_ms} if wish.is_spoken else {},
             metadata=wish.metadata or {},
             conversation=response.conversation_id or "",
+            replies=stands.replies,
+            tool_steps=stands.tool_steps,
         )
         self._effects.append(Submit(request))
 
@@ -414,7 +419,7 @@ class RealtimeSession:
     def _cancel_response(self, event: client.Cancel) -> None:
         response = self._main if event.response_id is None else self._find(event.response_id)
         if response is None or response.cancelled:
-            raise Refused("Cancellation failed: no active response found", "response_cancel_not_active", "response_id")
+            raise Refused("Cancellation failed: no active response found", "response_id", "response_cancel_not_active")
         self._cancel(response, USER_CANCELLED)
 
     def _cancel(self, response: Response, reason: str) -> None:
@@ -445,16 +450,6 @@ class RealtimeSession:
             ident = f"{kind}_{self._ident}_{self._num_ids}"
             if self._conversation.find(ident) is None:
                 return ident
-
-    def _refuse(self, refusal: Refused, event_id: str | None) -> None:
-        error = {
-            "type": "invalid_request_error",
-            "code": refusal.code,
-            "message": refusal.message,
-            "param": refusal.param,
-            "event_id": event_id,
-        }
-        self._emit("error", error=error)
 
     def _emit(self, kind: str, /, **fields: Any) -> None:
         self._num_events += 1

@@ -15,9 +15,9 @@ from typing import Any, Final
 from subsecond.agents.tokens import TokenCounter
 
 from .base import Segment
-from .realtime_requests import Refused
+from .reading import Refused
 
-__all__ = ["MOST_ITEMS", "Conversation", "Item", "Part", "Weight", "last_words"]
+__all__ = ["MOST_ITEMS", "Conversation", "Item", "Part", "Standing", "Weight", "standing"]
 
 USER_MS_PER_TOKEN: Final = 100.0
 ASSISTANT_MS_PER_TOKEN: Final = 50.0
@@ -156,9 +156,37 @@ def _image_tokens(part: Part) -> int:
     return LOW_IMAGE_TOKENS if part.image[1] == "low" else IMAGE_TOKENS
 
 
-def last_words(items: Sequence[Item]) -> str:
-    """What the user, or a tool, said last."""
-    return next((item.words for item in reversed(items) if item.role in ("user", "tool")), "")
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a conversation has come, as `ModelRequest` has it.
+
+    Attributes:
+        last_text: what the user, or a tool, said last.
+    """
+
+    last_text: str
+    has_tool_result: bool
+    replies: int
+    tool_steps: int
+
+
+def standing(items: Sequence[Item]) -> Standing:
+    """Where these items lead. Messages and calls of the model in a row are one reply."""
+    replies = tool_steps = 0
+    last_text = speaker = ""
+    has_called = False
+    for item in items:
+        if item.role == "assistant":
+            if speaker != "assistant":
+                replies, has_called = replies + 1, False
+            if item.kind == "function_call" and not has_called:
+                tool_steps, has_called = tool_steps + 1, True
+        elif item.role in ("user", "tool"):
+            last_text = item.words
+            tool_steps = tool_steps if item.role == "tool" else 0
+        if item.role != "system":
+            speaker = item.role
+    return Standing(last_text, speaker == "tool", replies, tool_steps)
 
 
 class Conversation:
@@ -193,16 +221,16 @@ class Conversation:
             Refused: an id that is taken, one that is not known, or too many items.
         """
         if len(self._items) >= MOST_ITEMS:
-            raise Refused(f"a conversation holds {MOST_ITEMS} items", "conversation_full", "item")
+            raise Refused(f"a conversation holds {MOST_ITEMS} items", "item", "conversation_full")
         if self.find(item.ident) is not None:
-            raise Refused(f"item {item.ident!r} is there already", "item_create_duplicate_item_id", "item.id")
+            raise Refused(f"item {item.ident!r} is there already", "item.id", "item_create_duplicate_item_id")
         place = len(self._items)
         if after == "root":
             place = 0
         elif after is not None:
             before = self.find(after)
             if before is None:
-                raise Refused(f"no item {after!r}", "item_create_invalid_previous_item_id", "previous_item_id")
+                raise Refused(f"no item {after!r}", "previous_item_id", "item_create_invalid_previous_item_id")
             place = self._items.index(before) + 1
         self._items.insert(place, item)
         self._by_ident[item.ident] = item

@@ -6,8 +6,9 @@ import binascii
 import hashlib
 from typing import TypeVar
 
+from .reading import Refused
 from .realtime_items import Conversation, Item, Part
-from .realtime_requests import ItemGiven, PartGiven, Refused
+from .realtime_requests import ItemGiven, PartGiven
 from .sound_formats import SoundFormat
 
 __all__ = ["decoded_sound", "read_input", "read_item"]
@@ -30,7 +31,7 @@ def decoded_sound(audio: str, param: str) -> bytes:
     try:
         return binascii.a2b_base64(audio, strict_mode=bool(audio))
     except ValueError as error:
-        raise Refused(f"audio is no base64: {error}", "invalid_value", param) from None
+        raise Refused(f"audio is no base64: {error}", param) from None
 
 
 def read_item(given: ItemGiven, ident: str, sound: SoundFormat, param: str = "item") -> Item:
@@ -71,7 +72,7 @@ def read_item(given: ItemGiven, ident: str, sound: SoundFormat, param: str = "it
             call_id=_needed(given.call_id, f"{param}.call_id"),
             output=_needed(given.output, f"{param}.output"),
         )
-    raise Refused("an item refers to another one only in `response.input`", "invalid_value", f"{param}.type")
+    raise Refused("an item refers to another one only in `response.input`", f"{param}.type")
 
 
 def read_input(given: list[ItemGiven], known: Conversation, sound: SoundFormat) -> list[Item]:
@@ -86,7 +87,7 @@ def read_input(given: list[ItemGiven], known: Conversation, sound: SoundFormat) 
         if one.type == "item_reference":
             found = known.find(_needed(one.id, f"{param}.id"))
             if found is None:
-                raise Refused(f"no item {one.id!r}", "invalid_value", f"{param}.id")
+                raise Refused(f"no item {one.id!r}", f"{param}.id")
             items.append(found)
         else:
             items.append(read_item(one, f"item_{place}", sound, param))
@@ -95,19 +96,19 @@ def read_input(given: list[ItemGiven], known: Conversation, sound: SoundFormat) 
 
 def _needed(value: T | None, param: str) -> T:
     if value is None:
-        raise Refused(f"{param} is missing", "missing_required_parameter", param)
+        raise Refused(f"{param} is missing", param, "missing_required_parameter")
     return value
 
 
 def _read_part(given: PartGiven, role: str, sound: SoundFormat, param: str) -> Part:
     if given.type == "input_image":
         if role != "user":
-            raise Refused("only a user's message holds images", "invalid_value", f"{param}.type")
+            raise Refused("only a user's message holds images", f"{param}.type")
         url = _needed(given.image_url, f"{param}.image_url")
         return Part("input_image", digest=_digest(url.encode(errors="replace")), image=(url, given.detail or "auto"))
     is_audio = given.type.endswith("audio")
     if is_audio and role == "system":
-        raise Refused("a system message is text", "invalid_value", f"{param}.type")
+        raise Refused("a system message is text", f"{param}.type")
     kind = BY_ROLE["audio" if is_audio else "text"][role]
     if not is_audio:
         return Part(kind, given.text if given.text is not None else given.transcript or "")

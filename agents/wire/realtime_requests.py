@@ -6,13 +6,14 @@ Keys that are not known are passed over: clients differ in what they add, and so
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .base import Tool
+from .reading import Refused, decoded, shown
 
 __all__ = [
     "Append",
@@ -30,13 +31,13 @@ __all__ = [
     "FormatGiven",
     "ItemGiven",
     "PartGiven",
-    "Refused",
     "ResponseGiven",
     "RetrieveItem",
     "SessionChange",
     "ToolGiven",
     "TruncateItem",
     "UpdateSession",
+    "event_id_of",
     "parse_event",
     "read_tools",
 ]
@@ -59,23 +60,6 @@ Duration = Annotated[int, Meta(ge=0, le=3_600_000)]
 Metadata = Annotated[
     dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)
 ]
-
-
-class Refused(Exception):
-    """A client's event that cannot be served.
-
-    Args:
-        message: for people.
-        code: for programs.
-        param: the field at fault.
-        event_id: the client's own name of the event.
-    """
-
-    def __init__(
-        self, message: str, code: str | None = None, param: str | None = None, event_id: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.message, self.code, self.param, self.event_id = message, code, param, event_id
 
 
 class FormatGiven(Struct):
@@ -238,7 +222,7 @@ class Cancel(ClientEvent, tag="response.cancel"):
     response_id: Ident | None = None
 
 
-_DECODER: Final = msgspec.json.Decoder(
+_Events = (
     UpdateSession
     | CreateItem
     | DeleteItem
@@ -251,6 +235,7 @@ _DECODER: Final = msgspec.json.Decoder(
     | CreateResponse
     | Cancel
 )
+_DECODER: Final = msgspec.json.Decoder(_Events)
 #: Where a message did not fit, at the end of what the decoder says of it.
 _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
@@ -268,55 +253,67 @@ def parse_event(data: str | bytes) -> ClientEvent:
         Refused: anything that is none, or does not fit.
     """
     if isinstance(data, bytes):
-        raise Refused("events are JSON in text frames, not binary ones", "invalid_frame")
+        raise Refused("events are JSON in text frames, not binary ones", code="invalid_frame")
+    event: ClientEvent
     try:
-        event: ClientEvent = _DECODER.decode(data)
-        return event
+        try:
+            event = _DECODER.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except (ValueError, RecursionError):
+            event = msgspec.convert(decoded(data), _Events)  # it may hold halves of letters
     except msgspec.ValidationError as error:
-        raise _misfit(data, str(error)) from None
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"no JSON that can be read: {error}", "invalid_json") from None
+        raise _misfit(_envelope(data), str(error)) from None
+    return event
 
 
-def _misfit(data: str, reason: str) -> Refused:
-    """JSON that is no event which is served, or has something wrong with it."""
+def event_id_of(data: str | bytes) -> str | None:
+    """The client's own name of an event that was refused, if it can be read."""
+    envelope = _envelope(data)
+    return envelope.event_id if envelope else None
+
+
+def _envelope(data: str | bytes) -> _Envelope | None:
     try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
+        return msgspec.json.decode(data, type=_Envelope)
     except (ValueError, RecursionError):
-        return Refused(f"no event: {reason}", "invalid_event", "type")
+        return None
+
+
+def _misfit(envelope: _Envelope | None, reason: str) -> Refused:
+    """JSON that is no event which is served, or has something wrong with it."""
+    if envelope is None:
+        return Refused(f"no event: {reason}", "type", "invalid_event")
     place = _PLACE.search(reason)
     param = place[1] if place else ""
     if param == "type":
-        return Refused(f"unknown event {envelope.type[:64]!r}", "unknown_event", "type", envelope.event_id)
+        return Refused(f"unknown event {shown(envelope.type)}", "type", "unknown_event")
     missing = _MISSING.search(reason)
     if missing:
         param = ".".join(filter(None, (param, missing[1])))
         if envelope.type == "session.update" and param == "session":
             reason = "session.update without `session`: the dialect of transcription servers is not served here"
-        return Refused(reason, "missing_required_parameter", param, envelope.event_id)
-    return Refused(reason, "invalid_value", param or None, envelope.event_id)
+        return Refused(reason, param, "missing_required_parameter")
+    return Refused(reason, param or None)
 
 
 def read_tools(given: Sequence[ToolGiven], param: str) -> tuple[Tool, ...]:
     """Tools as a reply may call them.
 
     Raises:
-        Refused: a schema that is nested too deeply or holds numbers beyond 64 bits.
+        Refused: a schema that is nested too deeply.
     """
     for place, tool in enumerate(given):
-        if not _is_plain(tool.parameters or {}):
-            raise Refused(
-                f"a schema is at most {MOST_DEPTH} deep, its whole numbers have at most 64 bits",
-                "invalid_value",
-                f"{param}[{place}].parameters",
-            )
+        if not _is_shallow(tool.parameters or {}):
+            raise Refused(f"a schema is at most {MOST_DEPTH} deep", f"{param}[{place}].parameters")
     return tuple(Tool(tool.name, tool.parameters or {}, tool.description or "") for tool in given)
 
 
-def _is_plain(value: object, depth: int = 0) -> bool:
-    """Whether every JSON library can write this again."""
+def _is_shallow(value: object, depth: int = 0) -> bool:
+    """Whether every JSON library can write this again, with more around it."""
+    inner: Iterable[object] = ()
     if isinstance(value, Mapping):
-        return depth < MOST_DEPTH and all(_is_plain(inner, depth + 1) for inner in value.values())
-    if isinstance(value, list):
-        return depth < MOST_DEPTH and all(_is_plain(inner, depth + 1) for inner in value)
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+        inner = value.values()
+    elif isinstance(value, list):
+        inner = value
+    return depth < MOST_DEPTH and all(_is_shallow(one, depth + 1) for one in inner)

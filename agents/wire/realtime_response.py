@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 from .base import End, Outcome, Reply, Tool
-from .decomposition import metadata_of
+from .decomposition import metadata_of, refusal_of
 from .realtime_items import Conversation, Item, Weight
 from .realtime_outputs import CallOutput, Emit, Output, SpeechOutput, TextOutput
 from .sound_formats import SoundFormat
@@ -17,11 +17,6 @@ from .speech_playing import Playing
 __all__ = ["Response", "Stage", "Wish"]
 
 MS_PER_S = 1000
-ERRORS: Final = {
-    End.THROTTLED: ("rate_limit_error", "rate_limit_exceeded"),
-    End.TOO_LONG: ("invalid_request_error", "context_length_exceeded"),
-    End.FAILED: ("server_error", "server_error"),
-}
 
 
 class Stage(Enum):
@@ -218,16 +213,15 @@ class Response:
 
     def _ending(self) -> tuple[str, dict[str, Any] | None]:
         """Status, and what it says of it."""
-        end = self._outcome.end if self._outcome else End.CANCELLED
-        if self.cancelled or end is End.CANCELLED:
+        if self.cancelled or self._outcome is None or self._outcome.end is End.CANCELLED:
             return "cancelled", {"type": "cancelled", "reason": self.cancelled or "client_cancelled"}
-        if end is End.DONE:
+        if self._outcome.end is End.DONE:
             if self._reply.is_cut:
                 return "incomplete", {"type": "incomplete", "reason": "max_output_tokens"}
             return "completed", None
-        kind, code = ERRORS[end]
-        reason = self._outcome.reason if self._outcome else ""
-        return "failed", {"type": "failed", "error": {"type": kind, "code": code, "message": reason or end.value}}
+        refusal = refusal_of(self._outcome)
+        error = {"type": refusal.kind, "code": refusal.code, "message": refusal.message}
+        return "failed", {"type": "failed", "error": error}
 
     def _metadata(self) -> dict[str, str] | None:
         """The client's own, and where the time went as far as there is room."""

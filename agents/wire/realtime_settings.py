@@ -10,13 +10,13 @@ import msgspec
 from msgspec import UNSET
 
 from .base import Tool
+from .reading import Refused
 from .realtime_requests import (
     AudioChange,
     Choice,
     Detection,
     FormatGiven,
     NoiseReduction,
-    Refused,
     SessionChange,
     Transcription,
     VoiceGiven,
@@ -148,7 +148,7 @@ def changed(settings: Settings, change: SessionChange) -> Settings:
         Refused: something that cannot be.
     """
     if change.type is not UNSET and change.type != "realtime":
-        raise Refused("only sessions of type 'realtime' are served", "invalid_value", "session.type")
+        raise Refused("only sessions of type 'realtime' are served", "session.type")
     changes: dict[str, Any] = {}
     if isinstance(change.model, str) and ("@" in change.model or not settings.is_model_fixed):
         changes["model"] = change.model
@@ -196,7 +196,7 @@ def _audio_changes(audio: AudioChange) -> dict[str, Any]:
 def _format(given: FormatGiven, param: str) -> SoundFormat:
     known = SOUND_FORMATS[given.type]
     if given.rate not in (None, known.rate):
-        raise Refused(f"{known.name} has {known.rate} samples per second here", "invalid_value", f"{param}.rate")
+        raise Refused(f"{known.name} has {known.rate} samples per second here", f"{param}.rate")
     return known
 
 

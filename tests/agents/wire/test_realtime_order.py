@@ -138,6 +138,7 @@ def test_a_tools_result_is_the_context_of_the_next_response() -> None:
     assert second.segments[: len(first.segments)] == first.segments
     assert len(second.segments) == len(first.segments) + 2
     assert second.tools[0].name == WEATHER.name
+    assert (first.replies, first.tool_steps, second.replies, second.tool_steps) == (0, 0, 1, 1)
 
 
 def test_cancelling() -> None:
