@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from .base import End, Outcome, Reply, Tool
 from .decomposition import metadata_of, refusal_of
@@ -17,6 +17,8 @@ from .speech_playing import Playing
 __all__ = ["Response", "Stage", "Wish"]
 
 MS_PER_S = 1000
+#: Ends of requests that no pipeline has read.
+UNREAD: Final = (End.THROTTLED, End.TOO_LONG, End.NO_PIPELINE)
 
 
 class Stage(Enum):
@@ -230,7 +232,7 @@ class Response:
 
     def _usage(self) -> dict[str, Any]:
         """Tokens read and written. A reply that is spoken is written as text, so no audio is counted for it."""
-        was_read = self._outcome is not None and self._outcome.end not in (End.THROTTLED, End.TOO_LONG)
+        was_read = self._outcome is not None and self._outcome.end not in UNREAD
         given = self._outcome.given if self._outcome else 0
         cached = self._outcome.cached_tokens if self._outcome else 0
         read = _details(self.weights if was_read else (), None)

@@ -234,6 +234,7 @@ def test_responses_beside_the_conversation() -> None:
         (End.THROTTLED, "rate_limit_exceeded"),
         (End.FAILED, "server_error"),
         (End.TOO_LONG, "context_length_exceeded"),
+        (End.NO_PIPELINE, "model_not_found"),
     ],
 )
 def test_what_the_pipeline_refuses_fails(end: End, code: str) -> None:
