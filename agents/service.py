@@ -231,6 +231,7 @@ class Service:
         messages: list[Message] = [driver.clock_message(time.time())]
         if with_load:
             messages.append(driver.load())
+            messages += self._gateway.news() if self._gateway is not None else ()
         while self._troubles:
             messages.append(Notice("error", self._troubles.pop(0)))
         return messages

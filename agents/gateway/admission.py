@@ -100,13 +100,10 @@ def entrance(token: str | None, *, is_local: bool) -> Middleware:
         refusal = may_enter(request, None if is_preflight else token, is_local=is_local)
         if refusal is not None:
             raise refusal
-        if origin is None:
-            return await handler(request)
         if is_preflight:
             asked = request.headers.get("Access-Control-Request-Headers", "")
             allowed = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": asked}
-            return web.Response(status=204, headers={"Access-Control-Allow-Origin": origin, **allowed})
-        request["origin"] = origin
+            return web.Response(status=204, headers=allowed)
         return await handler(request)
 
     return enter
@@ -114,7 +111,8 @@ def entrance(token: str | None, *, is_local: bool) -> Middleware:
 
 async def allow_origin(request: web.Request, response: web.StreamResponse) -> None:
     """A page of this machine may read the answer (`on_response_prepare`)."""
-    if (origin := request.get("origin")) is not None:
+    origin = request.headers.get("Origin")
+    if origin is not None and _is_own_page(origin):
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Vary"] = "Origin"
 

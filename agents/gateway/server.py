@@ -17,9 +17,13 @@ from subsecond.agents.voice import voice_parameters
 from subsecond.agents.voice_delays import VoiceDelays, voice_delays
 from subsecond.agents.wire.base import HttpCall, WireSession
 from subsecond.agents.wire.chat import ChatSession
+from subsecond.agents.wire.conversation import ConversationStore
 from subsecond.agents.wire.models import model_ids, model_list, model_object
 from subsecond.agents.wire.reading import Refused
 from subsecond.agents.wire.realtime import RealtimeSession
+from subsecond.agents.wire.responses import ResponsesSession
+from subsecond.agents.wire.responses_http import ResponsesCall
+from subsecond.agents.wire.responses_request import Settings
 from subsecond.engine.feed import OutsideAgent, TurnEnd
 from subsecond.engine.live.driver import LiveDriver
 
@@ -41,6 +45,8 @@ SEND_BUFFER_BYTES: Final = 128 * 1024
 #: Seconds between two looks for clients that read nothing.
 SWEEP_S: Final = 1.0
 
+#: Of the Prometheus text format.
+METRICS_TYPE: Final = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"}
 #: Seconds for which a Realtime session says that it lasts.
 REALTIME_S: Final = 3600
 
@@ -70,6 +76,7 @@ class Gateway:
         self.limits = limits
         self.roster = Roster()
         self._counter = counter
+        self._store = ConversationStore()
         self._rate = Rate(self.limits.requests_per_s)
         self._open: set[SocketConnection | HttpExchange] = set()
         self._count = 0
@@ -96,7 +103,10 @@ class Gateway:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Serve everything that agents ask for."""
         router.add_get("/v1/realtime", self._realtime)
+        router.add_get("/v1/responses", self._responses_socket)
+        router.add_post("/v1/responses", self._responses)
         router.add_post("/v1/chat/completions", self._chat)
+        router.add_get("/metrics", self._metrics)
         router.add_get("/v1/models", self._models)
         router.add_get("/v1/models/{ident:.+}", self._model)
 
@@ -161,6 +171,15 @@ class Gateway:
             request, _Protocol("realtime", "voice", make, is_named=True, subprotocols=("realtime",))
         )
 
+    async def _responses_socket(self, request: web.Request) -> web.StreamResponse:
+        def make(request: web.Request, agent: str) -> WireSession:
+            return ResponsesSession(self._counter, self._store, self._settings(request, agent))
+
+        return await self._socket(request, _Protocol("responses", "coding", make))
+
+    def _settings(self, request: web.Request, agent: str) -> Settings:
+        return Settings(agent, request.query.get("model") or self._model_ids()[0], _is_benchmark(request))
+
     def _delays(self) -> VoiceDelays:
         """Of the voice agents of the run's scenario; of the typical profile if it has none."""
         scenario = self.desk.driver.plan.scenario
@@ -173,6 +192,11 @@ class Gateway:
         agent = _asked(request, "agent", "coding")
         call = ChatSession(self._counter, agent=agent, is_exact=_is_benchmark(request))
         return await self._exchange(request, "chat", agent, call)
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        agent = _asked(request, "agent", "coding")
+        call = ResponsesCall(self._counter, self._store, self._settings(request, agent))
+        return await self._exchange(request, "responses", agent, call)
 
     async def _exchange(self, request: web.Request, protocol: str, agent: str, call: HttpCall) -> web.StreamResponse:
         if (full := self._full()) is not None:
@@ -191,6 +215,11 @@ class Gateway:
         )
         with self._being_open(exchange, entry):
             return await exchange.answer(request)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        from .metrics import exposition
+
+        return web.Response(body=exposition(self.desk, self.roster, len(self._open)), headers=METRICS_TYPE)
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response(model_list(self._model_ids(), self._started_s))

@@ -301,8 +301,8 @@ class Recording:
     def told(self, since_ps: int, until_ps: int, *, gauges_ps: int) -> Iterator[Message]:
         """What a picture of a moment is made of, as `messages` gives it: all turns, faults and notices of a window.
 
-        Clocks are left out. Of loads the latest is given, of gauges the last of each lane and second, and none that is
-        older than `gauges_ps` at the window's end.
+        Clocks are left out. Of loads and of each agent from outside the latest is given, of gauges the last of each
+        lane and second, and none that is older than `gauges_ps` at the window's end.
         """
         streams = [self._messages(table, since_ps, until_ps) for table in ("turns", "faults", "notices")]
         load = "SELECT max(seq) FROM loads WHERE at_ps > ? AND at_ps <= ?"
@@ -311,11 +311,15 @@ class Recording:
             "SELECT max(seq) FROM gauges WHERE at_ps > ? AND at_ps <= ? GROUP BY lane, at_ps / 1000000000000"  # seconds
         )
         streams.append(self._chosen("gauges", gauges, max(since_ps, until_ps - gauges_ps), until_ps))
+        agents = "SELECT max(seq) FROM outside_agents WHERE at_ps > ? AND at_ps <= ? GROUP BY agent"
+        streams.append(self._chosen("outside_agents", agents, since_ps, until_ps))
         for _, _, message in heapq.merge(*streams, key=lambda item: item[:2]):
             yield message
 
     def _chosen(self, table: str, choice: str, *values: int) -> Iterator[tuple[int, int, Message]]:
         """As `_messages`, for the rows whose `seq` a query chooses."""
+        if not self._tables[table]:
+            return
         rows = self._rows(f"SELECT {TABLES[table]} FROM {table} WHERE seq IN ({choice}) ORDER BY at_ps, seq", *values)
         for row in rows:
             with reading(self.path):
@@ -326,6 +330,8 @@ class Recording:
         """(time, seq, message) of a table in order, in chunks: each is a short look at a file that may be written."""
         is_turns = table == "turns"
         columns, at = (self._columns, "end_ps") if is_turns else (self._tables[table], "at_ps")
+        if not columns:  # a recording from before there was such a table
+            return
         ended = "state > 0 AND " if is_turns else ""
         query = (
             f"SELECT {columns} FROM {table} WHERE {ended}({at}, seq) > (?, ?) AND {at} <= ? ORDER BY {at}, seq LIMIT ?"

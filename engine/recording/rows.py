@@ -18,6 +18,7 @@ from subsecond.engine.feed import (
     Message,
     Notice,
     OpenTurn,
+    OutsideAgent,
     ServerGauge,
     SetKnob,
     TurnEnd,
@@ -39,6 +40,9 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 _counts = msgspec.json.Decoder(tuple[int, ...])
 _rates = msgspec.json.Decoder(tuple[float, ...])
 _value = msgspec.json.Decoder(float | str | bool)
+_LANE, _IS_CONNECTED, _SESSIONS = (
+    OutsideAgent.__struct_fields__.index(name) for name in ("lane", "is_connected", "sessions")
+)
 
 #: Table -> its columns in the order of `row_of`, without those of `turns`, which depend on the run.
 TABLES = {
@@ -48,12 +52,19 @@ TABLES = {
     "faults": "seq, at_ps, lane, kind, target, value, until_ps",
     "knobs": "seq, at_ps, lane, key, value",
     "notices": "seq, at_ps, level, text, dropped",
+    "outside_agents": "seq, at_ps, agent, name, protocol, address, kind, lane, is_connected, since_ps, sessions, "
+    "turns, missed, open_requests, stage, bytes_in, bytes_out, errors, last_error, lag_ms",
 }
 
 
 def columns_there(connection: sqlite3.Connection, table: str) -> str:
-    """The columns of a table for a SELECT, in the order of `row_of`; NULL for those that an older file lacks."""
+    """The columns of a table for a SELECT, in the order of `row_of`; NULL for those that an older file lacks.
+
+    "" if it lacks the table.
+    """
     there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+    if not there:
+        return ""
     return ", ".join(name if name in there else f"NULL AS {name}" for name in TABLES[table].split(", "))
 
 
@@ -140,7 +151,24 @@ def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | Non
         return "knobs", (seq, now_ps, m.lane, m.key, _json.encode(m.value).decode())
     if isinstance(m, Notice):
         return "notices", (seq, now_ps, m.level, m.text, m.dropped)
+    if isinstance(m, OutsideAgent):
+        return "outside_agents", _agent_row(seq, m, now_ps)
     return None
+
+
+def _agent_row(seq: int, m: OutsideAgent, now_ps: int) -> Row:
+    values = list(msgspec.structs.astuple(m))
+    values[_SESSIONS] = _json.encode(m.sessions).decode()
+    values[_LANE] = None if m.lane < 0 else m.lane
+    return (seq, now_ps, *values)
+
+
+def _agent(row: Row) -> OutsideAgent:
+    values = list(row[2:])
+    values[_SESSIONS] = _counts.decode(values[_SESSIONS])
+    values[_LANE] = -1 if values[_LANE] is None else values[_LANE]
+    values[_IS_CONNECTED] = bool(values[_IS_CONNECTED])
+    return OutsideAgent(*values)
 
 
 def _gauges(row: Row) -> Gauges:
@@ -176,4 +204,5 @@ READERS: dict[str, Callable[[Row], Message]] = {
     "loads": _load,
     "faults": _fault,
     "notices": _notice,
+    "outside_agents": _agent,
 }

@@ -99,6 +99,21 @@ CREATE TABLE notices (
   level TEXT,               -- info, warning or error
   text TEXT, dropped INTEGER
 );
+CREATE TABLE outside_agents (  -- agents connected from outside: a row whenever something about one changes
+  seq INTEGER PRIMARY KEY, at_ps INTEGER,
+  agent INTEGER,            -- number of the agent
+  name TEXT, protocol TEXT, address TEXT,
+  kind INTEGER,             -- its place in `agents`
+  lane INTEGER,             -- that served it last; NULL: none has
+  is_connected INTEGER, since_ps INTEGER,
+  sessions TEXT,            -- JSON, numbers of its last sessions as in `turns`
+  turns INTEGER, missed INTEGER,  -- missed: late or failed
+  open_requests INTEGER,
+  stage TEXT,               -- of the latest open one
+  bytes_in INTEGER, bytes_out INTEGER,
+  errors INTEGER, last_error TEXT,
+  lag_ms REAL               -- on the way to the service, by the agent's own clock
+);
 CREATE VIEW server_gauges AS
   SELECT g.at_ps, g.lane, s.key AS server, json_extract(s.value, '$[0]') AS up,
     json_extract(s.value, '$[1]') AS queued, json_extract(s.value, '$[2]') AS batch,
@@ -147,6 +162,7 @@ CREATE INDEX gauges_by_time ON gauges (at_ps);
 CREATE INDEX clocks_by_time ON clocks (at_ps);
 CREATE INDEX loads_by_time ON loads (at_ps);
 CREATE INDEX faults_by_time ON faults (at_ps);
+CREATE INDEX outside_agents_by_time ON outside_agents (at_ps);
 CREATE INDEX knobs_by_time ON knobs (at_ps);
 CREATE INDEX notices_by_time ON notices (at_ps);
 """

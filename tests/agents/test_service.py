@@ -232,8 +232,8 @@ def test_pages_of_other_sites_may_not_watch() -> None:
     served(test)
 
 
-def test_only_this_machine_is_served() -> None:
-    with pytest.raises(InputError, match="this machine"):
+def test_other_addresses_need_a_token() -> None:
+    with pytest.raises(InputError, match="a loopback address, or a token"):
         asyncio.run(Service(make_plan).run("0.0.0.0", 0, print))
 
 
