@@ -11,7 +11,7 @@ from subsecond.agents.wire.base import Cancel, Close, Effect, End, Outcome, Send
 
 from .admission import Rate
 from .desk import Desk, Order
-from .roster import AgentEntry, Roster
+from .roster import AgentEntry, Roster, shown
 
 __all__ = ["Connection"]
 
@@ -69,6 +69,8 @@ class Connection(ABC):
         self.entry.seen_ps = self._desk.driver.now_ps
         self.entry.is_changed = True
         self._do(lambda: self.session.received(data, self._desk.now_s))
+        if name := getattr(self.session, "name", ""):  # of protocols in which an agent can say it
+            self.entry.name = shown(name)
 
     def leave(self) -> None:
         """The client has gone."""
@@ -133,17 +135,25 @@ class Connection(ABC):
                     order = self._desk.turn_away(self, request, "too many requests per second for this gateway")
                 else:
                     order = self._desk.place(self, request, self._preferred)
-                self._orders[request.ident] = order
-                self.entry.open_requests += 1
-                if order.ticket is not None:
-                    self._roster.has_session(self.entry, order.ticket.conversation.number, order.lane)
-                if self._is_named and request.conversation:
-                    self._names.add(request.conversation)
+                self._note(order)
             case Cancel(ident):
                 if (found := self._orders.get(ident)) is not None:
                     self._desk.cancel(found)
             case Close(code, reason):
                 self.close(code, reason)
+
+    def _note(self, order: Order) -> None:
+        """What the roster tells of an order."""
+        request, entry = order.request, self.entry
+        self._orders[request.ident] = order
+        entry.open_requests += 1
+        entry.kind = self._desk.driver.plan.workload.kinds.index(request.agent)
+        sent_ms = getattr(self.session, "client_sent_ms", None)  # of protocols in which an agent can say it
+        entry.lag_ms = None if sent_ms is None else max(0.0, time.time() * 1000 - sent_ms)
+        if order.ticket is not None:
+            self._roster.has_session(entry, order.ticket.conversation.number, order.lane)
+        if self._is_named and request.conversation:
+            self._names.add(request.conversation)
 
     def _set_alarm(self) -> None:
         due_s = self.session.due_s()

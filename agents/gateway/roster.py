@@ -10,7 +10,7 @@ from typing import Final
 from subsecond.engine.feed import OutsideAgent, TurnEnd
 from subsecond.engine.turns import TurnState
 
-__all__ = ["AgentEntry", "Roster"]
+__all__ = ["AgentEntry", "Roster", "shown"]
 
 #: Agents that are remembered after they have gone, and sessions that are told of each.
 KEEP: Final = 256

@@ -19,6 +19,7 @@ from subsecond.agents.wire.base import HttpCall, WireSession
 from subsecond.agents.wire.chat import ChatSession
 from subsecond.agents.wire.conversation import ConversationStore
 from subsecond.agents.wire.models import model_ids, model_list, model_object
+from subsecond.agents.wire.native import NativeSession
 from subsecond.agents.wire.reading import Refused
 from subsecond.agents.wire.realtime import RealtimeSession
 from subsecond.agents.wire.responses import ResponsesSession
@@ -105,6 +106,7 @@ class Gateway:
         router.add_get("/v1/realtime", self._realtime)
         router.add_get("/v1/responses", self._responses_socket)
         router.add_post("/v1/responses", self._responses)
+        router.add_get("/v1/native", self._native)
         router.add_post("/v1/chat/completions", self._chat)
         router.add_get("/metrics", self._metrics)
         router.add_get("/v1/models", self._models)
@@ -176,6 +178,12 @@ class Gateway:
             return ResponsesSession(self._counter, self._store, self._settings(request, agent))
 
         return await self._socket(request, _Protocol("responses", "coding", make))
+
+    async def _native(self, request: web.Request) -> web.StreamResponse:
+        def make(request: web.Request, _agent: str) -> WireSession:
+            return NativeSession(self._counter, request.query.get("model") or self._model_ids()[0])
+
+        return await self._socket(request, _Protocol("native", "coding", make, is_named=True))
 
     def _settings(self, request: web.Request, agent: str) -> Settings:
         return Settings(agent, request.query.get("model") or self._model_ids()[0], _is_benchmark(request))
