@@ -93,6 +93,7 @@ class OutsideAgents:
         self._next_turn = workload.num_turns
         self._next_work = 0
         self._tickets: list[dict[int, Ticket]] = [{} for _ in lanes]
+        self._ends: list[TurnEnd] = []
         self._latency_ps: dict[int, dict[int, int]] = {}
 
     @property
@@ -213,6 +214,8 @@ class OutsideAgents:
         for place, lane in enumerate(self._lanes):
             if lane.is_busy:
                 self._look_at(place, now_ps)
+        self._collect()
+        for place in range(len(self._lanes)):
             found += self._progress(place, now_ps)
         self._free_slots()
         return found
@@ -259,17 +262,23 @@ class OutsideAgents:
                 lane.forget(slot)
             self._free.append(slot)
 
-    def turn_ends(self) -> list[TurnEnd]:
-        """Turns that are over since the last call, lane by lane."""
+    def _collect(self) -> None:
+        """Note the turns that are over."""
         ends = [turn for lane in self._lanes for turn in lane.turn_ends()]
+        self._ends += ends
         for turn in ends:
             self._latency_ps.setdefault(turn.turn, {})[turn.lane] = turn.latency_ps
         while len(self._latency_ps) > REMEMBERED:
             del self._latency_ps[next(iter(self._latency_ps))]
+
+    def turn_ends(self) -> list[TurnEnd]:
+        """Turns that are over since the last call."""
+        self._collect()
+        ends, self._ends = self._ends, []
         return ends
 
     def latency_ps(self, turn: int) -> Mapping[int, int]:
-        """How long a turn took by lane, where it is over and `turn_ends` has told it."""
+        """How long a turn took by lane, where it is over."""
         return self._latency_ps.get(turn, {})
 
     def open_turns(self, lane: int, now_ps: int) -> list[OpenTurn]:
