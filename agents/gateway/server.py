@@ -161,7 +161,7 @@ class Gateway:
         def make(request: web.Request, _agent: str) -> WireSession:
             self._count += 1
             return RealtimeSession(
-                f"sess_{self._count:06d}",
+                f"{self._count:06d}",
                 request.query.get("model"),
                 self._counter,
                 self._delays(),
