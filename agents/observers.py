@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -14,6 +15,8 @@ __all__ = ["Observer", "Observers"]
 
 #: Turns that may wait for a slow observer; beyond, it is let go instead of filling the memory.
 MOST_WAITING = 200_000
+#: Seconds that closing a connection may take.
+CLOSE_S = 2.0
 #: Messages that are sent before others have their turn; one takes some ten microseconds.
 AT_ONCE = 16
 #: Turns that a new observer gets of the past.
@@ -42,6 +45,11 @@ class Observer:
             self._waiting.append(data)
         self._wake.set()
         return len(self._waiting) <= MOST_WAITING
+
+    def begin(self, hello: bytes) -> None:
+        """A run begins: what was last known of the one before is not worth sending any more."""
+        self._latest.clear()
+        self.put_all([hello])
 
     def put_all(self, data: Iterable[bytes]) -> None:
         """Let messages be sent soon that must not be left out, whatever they are."""
@@ -78,7 +86,7 @@ class Observers:
 
     def __init__(self) -> None:
         self._all: set[Observer] = set()
-        self._hello = b""
+        self._closing: set[asyncio.Task[None]] = set()
         #: The latest message about each agent from outside; those forgotten first are the first.
         self._agents: dict[int, bytes] = {}
         self._history: deque[bytes] = deque(maxlen=HISTORY)
@@ -88,24 +96,24 @@ class Observers:
 
     def begin(self, hello: Message) -> None:
         """A run begins: everybody gets its first message, and what was before is forgotten."""
-        self._hello = encode(hello)
+        data = encode(hello)
         self._history.clear()
         self._agents.clear()
         for observer in self._all:
-            observer.put(hello, self._hello)
+            observer.begin(data)
 
-    def add(self, observer: Observer) -> None:
+    def add(self, observer: Observer, hello: Message) -> None:
         """A new observer gets the first message and the past."""
-        if self._hello:
-            observer.put_all([self._hello, *self._history])
+        observer.begin(encode(hello))
+        observer.put_all([*self._history, *self._agents.values()])
         self._all.add(observer)
 
     def remove(self, observer: Observer) -> None:
         """An observer has gone."""
         self._all.discard(observer)
 
-    async def publish(self, messages: Iterable[Message]) -> None:
-        """Give messages to everybody; whoever is too far behind is let go."""
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Give messages to everybody; whoever is too far behind is let go, and nobody waits for that."""
         for message in messages:
             data = encode(message)
             if isinstance(message, OutsideAgent):
@@ -116,9 +124,21 @@ class Observers:
                 self._history.append(data)
             for observer in [o for o in self._all if not o.put(message, data)]:
                 self.remove(observer)
-                await observer.socket.close(code=1008, message=b"too slow")
+                self._close(observer, 1008, b"too slow")
+
+    def _close(self, observer: Observer, code: int, reason: bytes) -> None:
+        """Close a connection as soon as its other end allows it, and not much later if that does not."""
+
+        async def close() -> None:
+            with suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(observer.socket.close(code=code, message=reason), CLOSE_S)
+
+        task = asyncio.create_task(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Close every connection."""
         for observer in list(self._all):
-            await observer.socket.close(code=1001, message=b"the service ends")
+            self._close(observer, 1001, b"the service ends")
+        await asyncio.gather(*self._closing)

@@ -19,6 +19,7 @@ from aiohttp import WSMsgType, web
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
     Command,
+    Hello,
     InjectFault,
     KeepRecording,
     MendFault,
@@ -31,9 +32,11 @@ from subsecond.engine.feed import (
     SetSpeed,
     Step,
     decode_command,
+    encode,
 )
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
+from subsecond.engine.recording.places import path_of_run
 from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
@@ -84,7 +87,7 @@ class Service:
         make_plan: called again when a knob changes more than step times; the run then starts anew.
         head_start_s: virtual seconds that are over when the first observer looks, so that the screen is not empty.
         record: where the run is recorded; None: in a file that is deleted in the end unless somebody asks to keep it.
-            A run that starts anew is recorded in a file of its own.
+            A run that starts anew is recorded in a file of its own, beside the first (`path_of_run`).
         on_trouble: is told, in the recorder's thread, why the run is not recorded any more; observers are told anyway.
     """
 
@@ -103,31 +106,40 @@ class Service:
         self._make_plan = make_plan
         self._speed = speed
         self._head_start_ps = round(head_start_s * PS_PER_S)
-        self._settings: list[str] = []
+        self._settings: dict[str, str] = {}
         self._observers = Observers()
         self._record = record
+        self._runs = 0
         self._troubles: list[str] = []
         self._on_trouble = on_trouble
         self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
         if self._access.has_gateway:
             self._gateway = _gateway(self._driver, self._access.limits)
-        self._tasks: list[asyncio.Task[None]] = []
         self._restart = asyncio.Event()
+        self._obeying = asyncio.Lock()
 
     def _begin(self, plan: Plan) -> LiveDriver:
         driver = LiveDriver(plan, PacedClock(self._speed, start_ps=self._head_start_ps))
         driver.catch_up()
         if self._recorder is not None:
             self._recorder.close()
+        self._runs += 1
         self._recorder = Recorder(
-            self._record, driver.hello(uuid.uuid4().hex[:12], ""), tables=plan.scenario.tables, on_error=self._complain
+            None if self._record is None else path_of_run(self._record, self._runs),
+            driver.hello(uuid.uuid4().hex[:12], ""),
+            tables=plan.scenario.tables,
+            on_error=self._complain,
         )
-        self._record = None
         self._observers.begin(self._recorder.hello)
         if self._gateway is not None:
             self._gateway.begin(driver)
         return driver
+
+    def _hello(self) -> Hello:
+        """The first message for those who come now: parameters as they are, and where the recording is."""
+        assert self._recorder is not None
+        return self._driver.hello(self._recorder.hello.run, str(self._recorder.path))
 
     def _complain(self, text: str) -> None:
         """The recorder, in its own thread, has something to say; the run goes on."""
@@ -135,14 +147,14 @@ class Service:
         if self._on_trouble is not None:
             self._on_trouble(text)
 
-    async def _tell(self, messages: Sequence[Message]) -> None:
+    def _tell(self, messages: Sequence[Message]) -> None:
         """Everybody gets messages, and the recording keeps them."""
         if self._gateway is not None:
             self._gateway.count(messages)
         if self._recorder is not None:
             for message in messages:
                 self._recorder.put(message)
-        await self._observers.publish(messages)
+        self._observers.publish(messages)
 
     async def run(self, host: str, port: int, ready: Callable[[str], None], *, or_any: bool = False) -> None:
         """Serve until cancelled; `ready` is told the address of the feed.
@@ -205,6 +217,7 @@ class Service:
                 await asyncio.wait((running, restart), return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     running.result()
+                    self._tell([Notice("info", "the run is over")])
                     await restart
             finally:
                 running.cancel()
@@ -217,12 +230,12 @@ class Service:
         while True:
             driver = self._driver
             for messages in driver.look():
-                await self._tell(messages)
+                self._tell(messages)
                 await asyncio.sleep(0)
                 if driver is not self._driver:  # a run has begun anew: nobody wants to know the rest of the former one
                     break
             else:
-                await self._tell(self._overview(driver, with_load=looks % LOAD_EVERY == 0))
+                self._tell(self._overview(driver, with_load=looks % LOAD_EVERY == 0))
             looks += 1
             await asyncio.sleep(PERIOD_S)
 
@@ -243,7 +256,7 @@ class Service:
         socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=MAX_COMMAND, compress=False)
         await socket.prepare(request)
         observer = Observer(socket)
-        self._observers.add(observer)
+        self._observers.add(observer, self._hello())
         sender = asyncio.create_task(observer.send_all())
         try:
             async for message in socket:
@@ -260,17 +273,19 @@ class Service:
         """Do what one observer asks; what is wrong with it is nobody else's business."""
         try:
             command = decode_command(data)
-            messages = self._obey(command)
+            async with self._obeying:  # one after the other, whoever they come from
+                messages = await self._obey(command)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             messages, notice = [], Notice("error", f"not understood: {error}")
         except (InputError, ValueError) as error:
             messages, notice = [], Notice("error", str(error))
         else:
-            await self._tell([*messages, self._driver.clock_message(time.time()), self._driver.load()])
+            self._driver.advance()
+            self._tell([*messages, self._driver.clock_message(time.time()), self._driver.load()])
             return
-        observer.put(notice, msgspec.json.encode(notice))
+        observer.put(notice, encode(notice))
 
-    def _obey(self, command: Command) -> list[Message]:
+    async def _obey(self, command: Command) -> list[Message]:
         driver = self._driver
         match command:
             case SetSpeed(speed):
@@ -293,22 +308,29 @@ class Service:
             case MendFault(kind, lane, target):
                 return list(driver.mend(kind, target, lane))
             case SetKnob(lane, key, value):
-                return self._turn(lane, key, value)
+                return await self._turn(lane, key, value)
             case KeepRecording(path):
-                assert self._recorder is not None
-                kept = self._recorder.keep(None if path is None else Path(path))
-                return [Notice("info", f"the recording is kept: {kept}")]
+                return [self._keep(None if path is None else Path(path))]
         driver.poke()
         return []
 
-    def _turn(self, lane: str, key: str, value: float | str | bool) -> list[Message]:
+    def _keep(self, path: Path | None) -> Notice:
+        """Keep the recording; one that has stopped stays as it is, and says so."""
+        assert self._recorder is not None
+        try:
+            kept = self._recorder.keep(path)
+        except RuntimeError as error:  # a home that nobody has
+            raise InputError("keep", "path", str(path), f"a path ({error})") from None
+        if self._recorder.error is not None:
+            return Notice("error", self._recorder.error)
+        return Notice("info", f"the recording is kept: {kept}")
+
+    async def _turn(self, lane: str, key: str, value: float | str | bool) -> list[Message]:
         if lane not in {one.name for one in self._driver.lanes}:
             raise InputError("knob", "lane", lane, "one of " + ", ".join(one.name for one in self._driver.lanes))
-        shown = (
-            str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else f"{value:g}"
-        )
-        settings = [*self._settings, f"pipelines.{lane}.{key}={shown}"]
-        plan = self._make_plan(settings)
+        settings = self._settings | {f"pipelines.{lane}.{key}": _setting(value)}
+        given = [f"{name}={shown}" for name, shown in settings.items()]
+        plan = await asyncio.to_thread(self._make_plan, given)  # which takes a while, and time goes on
         self._settings = settings
         if self._recorder is not None:
             self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps)
@@ -324,3 +346,12 @@ def _gateway(driver: LiveDriver, limits: Limits) -> Gateway:
     scenario = driver.plan.scenario
     script = read_replies(list(scenario.replies), scenario.where)
     return Gateway(Desk(ReplyWriter(counter, scenario.seed, script), driver), counter, limits)
+
+
+def _setting(value: float | str | bool) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return repr(value)
+    return str(int(value)) if value.is_integer() else repr(value)

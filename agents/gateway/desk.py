@@ -258,7 +258,7 @@ class Desk:
         self._tick()
         driver = self.driver
         if driver.outside.is_busy or self._orders:
-            driver.advance()
+            driver.keep_up()
             for progress in driver.outside.look(driver.now_ps):
                 self._tell(progress)
             self._deliver_held()

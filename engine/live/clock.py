@@ -47,7 +47,7 @@ class PacedClock:
         return self._paused
 
     def now_ps(self) -> int:
-        """The present virtual time; it never goes back."""
+        """The present virtual time; it goes back by `wait_s` alone."""
         if self._paused:
             return self._ps
         return self._ps + int((self._monotonic() - self._wall_s) * self._speed * PS_PER_S)
@@ -88,6 +88,10 @@ class PacedClock:
         if not self._paused or at_ps < self._ps:
             raise ValueError("only a paused clock can be moved, and only forward")
         self._ps = at_ps
+
+    def wait_s(self, seconds: float) -> None:
+        """Let virtual time come so much later (wall time) than it would have: whoever drives with it cannot keep up."""
+        self._wall_s += seconds
 
     def _anchor(self) -> None:
         self._ps = self.now_ps()

@@ -29,12 +29,16 @@ from .turnmap import turn_map
 __all__ = ["LiveDriver"]
 
 PS_PER_S = 10**12
+#: End of a run that nobody ends: the core reckons with times up to `MAX_PS`, which comes after 13 days.
+LAST_PS = MAX_PS - 1000 * PS_PER_S
 #: Seconds between two looks at the core at least; asyncio's timers are no finer.
 LEAST_S = 0.001
 #: Seconds after which the driver looks even if no event is due, so that a far event and a late clock do no harm.
 MOST_S = 0.25
-#: Sessions of a kind that may begin in a virtual second.
-MOST_ARRIVALS_PER_S = 1000.0
+#: Seconds by which events may be handled late before the clock waits.
+MOST_LATE_S = 0.25
+#: Least and most sessions of a kind that may begin in a virtual second, if any do.
+ARRIVALS_PER_S = (1e-3, 1000.0)
 
 
 class LiveDriver:
@@ -66,13 +70,17 @@ class LiveDriver:
             for number, (name, built) in enumerate(plan.pipelines.items())
         ]
         duration_s = plan.scenario.duration_s
-        self._stop_ps = None if duration_s is None else round(duration_s * PS_PER_S)
+        self._stop_ps = LAST_PS if duration_s is None else min(round(duration_s * PS_PER_S), LAST_PS)
         self._population = Population(plan, self.lanes) if keep_population else None
         self.outside = OutsideAgents(self.lanes, plan.workload, plan.outside)
         self._faults = FaultBoard(
             spells_of(plan.scenario.faults, {name: p.core for name, p in plan.pipelines.items()}, plan.scenario.where)
         )
         self.lateness = Lateness()
+        #: Virtual time up to which everything has been handled.
+        self.reached_ps = 0
+        self._waited_s = self._waited_before_s = 0.0
+        self._told_speed = 0.0
         self._wake = asyncio.Event()
         self.is_over = False
 
@@ -83,14 +91,13 @@ class LiveDriver:
     @property
     def now_ps(self) -> int:
         """Virtual time, not beyond the run's end."""
-        now = self.clock.now_ps()
-        return now if self._stop_ps is None else min(now, self._stop_ps)
+        return min(self.clock.now_ps(), self._stop_ps)
 
     async def run(self) -> None:
         """Advance the lanes as events come due, until the run's duration is over or the task is cancelled."""
         loop = asyncio.get_running_loop()
         while not self.is_over:
-            self.advance()
+            self.keep_up()
             self._wake.clear()
             timer = loop.call_later(self._wait_s(), self._wake.set)
             try:
@@ -109,17 +116,38 @@ class LiveDriver:
 
     def advance(self) -> None:
         """Handle everything that is due."""
-        due = self._next_ps()
+        self._advance(self._late_s())
+
+    def _advance(self, late_s: float | None) -> None:
         now = self.now_ps
-        if due is not None and due <= now and not self.clock.is_paused:
-            self.lateness.add((now - due) / PS_PER_S / self.clock.speed)
+        if late_s is not None:
+            self.lateness.add(late_s)
+        self.reached_ps = max(self.reached_ps, now)
         if self._population is not None:
             self._population.begin_due(now)
         for lane in self.lanes:
             for fault in self._faults.take_due(lane.number, now):
                 lane.engine.inject(fault)
             lane.engine.run_until(now)
-        self.is_over = self._stop_ps is not None and now >= self._stop_ps
+        self.is_over = now >= self._stop_ps
+
+    def keep_up(self) -> None:
+        """Handle everything that is due; if that comes very late, let the clock wait.
+
+        What has piled up would take long to handle, more would pile up meanwhile, and nobody could steer.
+        """
+        late_s = self._late_s()
+        if late_s is not None and late_s > MOST_LATE_S:
+            self.clock.wait_s(late_s - MOST_LATE_S)
+            self._waited_s += late_s - MOST_LATE_S
+        self._advance(late_s)
+
+    def _late_s(self) -> float | None:
+        """How late the next event is by now, wall time; None if none is due."""
+        due, now = self._next_ps(), self.now_ps
+        if due is None or due > now or self.clock.is_paused:
+            return None
+        return (now - max(due, self.reached_ps)) / PS_PER_S / self.clock.speed
 
     def _next_ps(self) -> int | None:
         arrival = None if self._population is None else self._population.next_ps()
@@ -138,10 +166,10 @@ class LiveDriver:
         It comes in slices, lane by lane, and what is due in between is handled before each of them.
         """
         for lane in self.lanes:
-            self.advance()
+            self.keep_up()
             yield list(self._ended(lane))
-            self.advance()
-            yield [self._gauges(lane, self.now_ps)]
+            self.keep_up()
+            yield [self._gauges(lane)]
         yield [*self.outside.turn_ends(), *self._faults.take_begun(self.now_ps), *self._notices()]
 
     def _ended(self, lane: LiveLane) -> list[TurnEnd]:
@@ -153,7 +181,15 @@ class LiveDriver:
         return ended
 
     def _notices(self) -> list[Notice]:
-        return [] if self._population is None else self._population.take_notices()
+        found = [] if self._population is None else self._population.take_notices()
+        if self._waited_s == self._waited_before_s:
+            self._waited_s = 0.0  # what kept the clock waiting is over
+        self._waited_before_s = self._waited_s
+        if self._waited_s > 1.0 and self._told_speed != self.clock.speed:
+            self._told_speed = self.clock.speed
+            text = f"too much is going on for speed {self.clock.speed:g}: virtual time goes slower than that"
+            found.append(Notice("warning", text))
+        return found
 
     def turn_ends(self) -> list[TurnEnd]:
         """Turns that have ended since the last call, lane by lane; sessions that have ended are replaced."""
@@ -161,12 +197,12 @@ class LiveDriver:
 
     def gauges(self) -> list[Gauges]:
         """Every lane at this moment."""
-        now = self.now_ps
-        return [self._gauges(lane, now) for lane in self.lanes]
+        return [self._gauges(lane) for lane in self.lanes]
 
-    def _gauges(self, lane: LiveLane, now_ps: int) -> Gauges:
-        faults = self._faults.words(lane.number, now_ps + 1)
-        return lane.gauges(now_ps, faults, self.outside.open_turns(lane.number, now_ps))
+    def _gauges(self, lane: LiveLane) -> Gauges:
+        now = self.reached_ps
+        faults = self._faults.words(lane.number, now + 1)
+        return lane.gauges(now, faults, self.outside.open_turns(lane.number, now))
 
     def begun_faults(self) -> list[FaultNote]:
         """Faults of the scenario that have begun since the last call."""
@@ -174,15 +210,15 @@ class LiveDriver:
 
     def clock_message(self, wall_s: float) -> Clock:
         """The clock at this moment; `wall_s`: seconds since 1970."""
-        return Clock(self.now_ps, wall_s, self.clock.speed, self.clock.is_paused, *self.lateness.quantiles_ms())
+        return Clock(self.reached_ps, wall_s, self.clock.speed, self.clock.is_paused, *self.lateness.quantiles_ms())
 
     def load(self) -> Load:
         """Sessions at work on the first lane, and how they come, by agent kind."""
         population = self._population
         if population is None:
             kinds = len(self.plan.workload.kinds)
-            return Load(self.now_ps, (0,) * kinds, (0,) * kinds, (0.0,) * kinds)
-        return Load(self.now_ps, population.at_work(0), population.wanted, population.arrivals_per_s)
+            return Load(self.reached_ps, (0,) * kinds, (0,) * kinds, (0.0,) * kinds)
+        return Load(self.reached_ps, population.at_work(0), population.wanted, population.arrivals_per_s)
 
     def set_load(self, agents: str, sessions: int | None = None, arrivals_per_s: float | None = None) -> None:
         """Want another number of sessions of an agent kind at work, or let them begin at a rate.
@@ -203,8 +239,9 @@ class LiveDriver:
                 raise InputError("load", agents, sessions, f"a number from 0 to {population.most(kind)}")
             population.keep(kind, sessions)
         elif arrivals_per_s is not None:
-            if not 0 <= arrivals_per_s <= MOST_ARRIVALS_PER_S:
-                expected = f"a rate from 0 to {MOST_ARRIVALS_PER_S:g} per second"
+            least, most = ARRIVALS_PER_S
+            if arrivals_per_s != 0 and not least <= arrivals_per_s <= most:
+                expected = f"0, or a rate from {least:g} to {most:g} per second"
                 raise InputError("load", f"{agents}: arrivals_per_s", arrivals_per_s, expected)
             population.arrive(kind, arrivals_per_s, self.now_ps + 1)
         self.poke()

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import websockets
 
+from subsecond.agents import observers
 from subsecond.agents.observers import Observers
 from subsecond.agents.plan import plan_run
 from subsecond.agents.service import MakePlan, Service
@@ -41,6 +42,7 @@ from subsecond.engine.feed import (
     decode_message,
     encode,
 )
+from subsecond.engine.recording.reader import Recording
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 
@@ -172,6 +174,9 @@ def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> Non
             run = (await until(socket, Hello)).run
             await ask(socket, SetKnob("trn-cs3", "prefill_utilisation_factor", 2.0))
             assert "from now on" in (await until(socket, Notice)).text
+            async with connect(url) as late:
+                (lane, _) = (await until(late, Hello)).lanes
+                assert next(p for p in lane.parameters if p.key == "prefill_utilisation_factor").value == "2 ratio"
             await ask(socket, SetKnob("gpu", "network_ms", 9.0))
             again = await until(socket, Hello)
             assert again.run != run
@@ -254,22 +259,93 @@ def test_a_slow_observer_loses_gauges_and_no_turn() -> None:
 
         socket = Socket()
         observer = Observer(socket)  # type: ignore[arg-type]  # what it uses of a socket
-        observers = Observers()
-        observers.add(observer)
+        everybody = Observers()
+        everybody.add(observer, Notice("info", "hello"))
         turns = [TurnEnd(0, i, 0, i, 0, 1, i, 1, 0, 0, (), (), 1, 1, 0, 1, 0) for i in range(500)]
         for turn in turns:
             gauges = [Gauges(turn.start_ps, lane, 0, (), (), 0, ()) for lane in (0, 1)]
-            await observers.publish([turn, *gauges, Clock(turn.start_ps, 0.0, 1.0, False, 0.0, 0.0)])
+            everybody.publish([turn, *gauges, Clock(turn.start_ps, 0.0, 1.0, False, 0.0, 0.0)])
         sending = asyncio.create_task(observer.send_all())
-        while len(socket.sent) < len(turns) + 4 and not sending.done():
+        while len(socket.sent) < len(turns) + 5 and not sending.done():
             await asyncio.sleep(0)
         assert not sending.done()
         sending.cancel()
         assert [m for m in socket.sent if isinstance(m, TurnEnd)] == turns
         assert [m.at_ps for m in socket.sent if isinstance(m, Gauges)] == [499, 499]
-        assert [m.dropped for m in socket.sent if isinstance(m, Notice)] == [3 * 499]
+        assert [m.dropped for m in socket.sent if isinstance(m, Notice)] == [0, 3 * 499]
 
     asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+class Stuck:
+    """A connection whose other end reads nothing and does not answer."""
+
+    closed = False
+    code = 0
+
+    async def send_str(self, data: str) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self, *, code: int, message: bytes) -> None:
+        self.code = code
+        await asyncio.Event().wait()
+
+
+def test_an_observer_too_far_behind_is_let_go_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observers, "MOST_WAITING", 100)
+    monkeypatch.setattr(observers, "CLOSE_S", 0.01)
+
+    async def run() -> None:
+        all_of_them, socket = Observers(), Stuck()
+        all_of_them.add(observers.Observer(socket), Notice("info", "hello"))  # type: ignore[arg-type]  # as above
+        for _ in range(200):
+            all_of_them.publish([Notice("info", "something")])
+        assert len(all_of_them) == 0
+        await all_of_them.close()
+        assert socket.code == 1008
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def test_nothing_of_the_former_run_comes_after_the_hello_of_the_next() -> None:
+    class Socket(Stuck):
+        def __init__(self) -> None:
+            self.sent: list[Message] = []
+
+        async def send_str(self, data: str) -> None:
+            self.sent.append(decode_message(data))
+
+    async def run() -> None:
+        all_of_them, socket = Observers(), Socket()
+        observer = observers.Observer(socket)  # type: ignore[arg-type]  # as above
+        all_of_them.add(observer, Notice("info", "first"))
+        all_of_them.publish([Gauges(1, 0, 0, (), (), 0, ()), Notice("info", "of the first")])
+        all_of_them.begin(Notice("info", "second"))
+        sending = asyncio.create_task(observer.send_all())
+        while len(socket.sent) < 3:
+            await asyncio.sleep(0)
+        sending.cancel()
+        assert [m.text for m in socket.sent if isinstance(m, Notice)] == ["first", "of the first", "second"]
+        assert not any(isinstance(message, Gauges) for message in socket.sent)
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def test_every_run_of_a_service_that_records_has_a_file_of_its_own(tmp_path: Path) -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            first = await until(socket, Hello)
+            await until(socket, TurnEnd)
+            await ask(socket, SetKnob("gpu", "network_ms", 9.0))
+            second = await until(socket, Hello)
+            await until(socket, TurnEnd)
+            assert [Path(hello.recording).name for hello in (first, second)] == ["a.subsecond", "a-2.subsecond"]
+
+    served(test, record=tmp_path / "a.subsecond")
+    for name in ("a.subsecond", "a-2.subsecond"):
+        with Recording.open(tmp_path / name) as recording:
+            assert recording.metadata().is_finished
+            assert recording.num_turns > 0
 
 
 def test_an_owned_service_ends_with_its_owner() -> None:

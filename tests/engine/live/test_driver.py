@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.plans import Hand, driver, plan
 from support.small import MS, S
 
-from subsecond.engine.feed import TurnEnd
+from subsecond.engine.feed import Gauges, Notice, TurnEnd
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.run import run_plan
@@ -54,6 +54,37 @@ def test_the_loop_runs_to_the_end_of_the_duration() -> None:
     assert live.is_over
     assert live.now_ps == S // 5
     assert live.clock_message(0.0).late_p99_ms >= 0
+    headless = run_plan(chosen, compiled=False)
+    for lane in live.lanes:
+        assert lane.engine.results().digest() == headless.lanes[lane.name].results.digest()
+
+
+def test_what_comes_much_too_late_makes_the_clock_wait() -> None:
+    hand = Hand()
+    live = driver(plan(), hand, speed=20.0)
+    hand.now_s += 0.0002
+    list(live.look())
+    hand.now_s += 1000  # the process was held up
+    told = [message for messages in live.look() for message in messages]
+    assert live.now_ps < 6 * S  # a quarter of a second, twenty times as fast
+    assert [message.level for message in told if isinstance(message, Notice)] == ["warning"]
+    assert live.clock_message(0.0).late_p99_ms > 100_000
+    for _ in range(100):
+        hand.now_s += 0.1
+        told += [message for messages in live.look() for message in messages]
+    assert len([message for message in told if isinstance(message, TurnEnd)]) == 24
+    assert len([message for message in told if isinstance(message, Notice)]) == 1
+    at = [message.at_ps for message in told if isinstance(message, Gauges) and message.lane == 0]
+    assert at == sorted(at)
+
+
+def test_a_run_that_nobody_ends_ends_before_the_core_runs_out_of_numbers() -> None:
+    live = driver(plan(), Hand())
+    live.clock.pause()
+    live.clock.step_to(1 << 61)
+    live.advance()
+    assert live.is_over
+    assert live.now_ps < 1 << 60
 
 
 def test_stages_met_and_budgets_of_a_turn() -> None:

@@ -145,7 +145,8 @@ def test_a_reserve_that_is_used_up_is_told_once() -> None:
         ({"sessions": 1, "arrivals_per_s": 1.0}, "both"),
         ({"arrivals_per_s": -1.0}, "-1"),
         ({"arrivals_per_s": float("nan")}, "nan"),
-        ({"arrivals_per_s": 1e9}, "0 to 1000 per second"),
+        ({"arrivals_per_s": 1e9}, "0.001 to 1000 per second"),
+        ({"arrivals_per_s": 1e-300}, "0.001 to 1000 per second"),
     ],
 )
 def test_a_load_that_is_none_is_refused(wanted: dict[str, float], word: str) -> None:
