@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from subsecond.engine.errors import InputError
 
+from .audio import silence_frames, speech_frames
 from .beats import Beats, Gaps, Times
 from .clock import Clock
 from .coding import CodingAgent
@@ -16,6 +17,7 @@ from .connection import Address, Connector
 from .measure import LATE_MS, Report, Sends, Tally
 from .scripts import arrivals, calls, coding_sessions
 from .shared import Shared
+from .text import words
 from .voice import Caller
 
 __all__ = ["KINDS", "Fleet", "Orders"]
@@ -156,6 +158,10 @@ class Fleet:
     async def _connect(self) -> None:
         """All connections; the first one alone, so that what is wrong is said once."""
         await self._agents[0].open()
+        # made once for all agents: no turn shall wait for it
+        words(1, 0)
+        speech_frames()
+        silence_frames()
         gate = asyncio.Semaphore(HANDSHAKES)
 
         async def open_one(agent: Agent) -> None:

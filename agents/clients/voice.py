@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .audio import BYTES_PER_S, Microphone, Utterance
 from .connection import Broken, Socket
-from .events import Event, Response, ServerTimes, server_times
+from .events import Event, Problem, Response, ServerTimes, server_times
 from .measure import Turn
 from .scripts import VoiceTurn
 from .shared import Shared
@@ -48,7 +48,8 @@ class _Listening:
     Attributes:
         due_s: when the end of the speech was meant to be.
         bytes: sound that has come.
-        server_ms: of the responses so far, with the tools between them.
+        server_ms: of the responses up to the one with the first sound, with the tools between them.
+        is_timed: that is complete.
         cut_s: the caller speaks again then.
     """
 
@@ -60,6 +61,7 @@ class _Listening:
     bytes: int = 0
     calls: list[str] = field(default_factory=list)
     server_ms: float = 0.0
+    is_timed: bool = False
     stages_ms: dict[str, float] = field(default_factory=dict)
     output_tokens: int = 0
     cut_s: float | None = None
@@ -69,7 +71,9 @@ class _Listening:
         return (self.first_s or 0.0) + self.bytes / BYTES_PER_S
 
     def take(self, ms: float, stages_ms: Mapping[str, float]) -> None:
-        """Add the times of a response, or of the tools behind it."""
+        """Add the times of a response, or of the tools behind it, if no sound has been heard before."""
+        if self.is_timed:
+            return
         self.server_ms += ms
         for name, stage_ms in stages_ms.items():
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + stage_ms
@@ -254,8 +258,7 @@ class Caller:
     async def _done(self, heard: _Listening, response: Response, tools_s: list[float]) -> bool:
         """A response is over: run the tools that it calls, or count the turn."""
         if response.status == "failed":
-            problem = response.status_details.error if response.status_details else None
-            self._tally.error((problem and (problem.code or problem.type)) or "response failed")
+            self._count_error(response.status_details.error if response.status_details else None, "response failed")
             return True
         if not heard.calls:
             self._answered(heard, response, is_interrupted=response.status == "cancelled")
@@ -293,6 +296,7 @@ class Caller:
     def _add(heard: _Listening, times: ServerTimes | None, response: Response) -> None:
         if times is not None:
             heard.take(times.latency_ms, times.stages_ms)
+        heard.is_timed = heard.first_s is not None
         if response.usage is not None:
             heard.output_tokens += response.usage.output_tokens
 
@@ -314,12 +318,15 @@ class Caller:
 
     def _refused(self, event: Event) -> bool:
         """An error event; True if there will be no reply."""
-        problem = event.error
-        code = (problem and (problem.code or problem.type)) or "error"
+        return self._count_error(event.error, "error") not in HARMLESS
+
+    def _count_error(self, problem: Problem | None, otherwise: str) -> str:
+        """The kind of an error, or `otherwise`; what no other turn will mend is raised."""
+        code = (problem and (problem.code or problem.type)) or otherwise
         if code in NO_MODEL:
             raise self._connector.address.explain(404, problem)
         self._tally.error(code)
-        return code not in HARMLESS
+        return code
 
     async def _choose_tool(self, choice: str) -> None:
         """What the reply to the next utterance does: speak, or call a tool first."""
