@@ -1,4 +1,5 @@
-# Sourced by scripts/run and scripts/test: makes .venv beside pyproject.toml and installs the pinned lock into it.
+# Sourced by scripts/run and scripts/test: makes .venv beside pyproject.toml and installs the pinned lock into it, and
+# .venv-clients with the SDKs that tests drive a real service with.
 # Needs Python >= 3.11 with venv and, the first time, a package index. Nothing is done twice: a stamp in .venv holds
 # the checksum of all that went in.
 
@@ -76,4 +77,21 @@ prepare() {
     install_project || explain "cannot install the project itself"
     compile_core
     printf '%s\n' "$wanted" >"$stamp"
+}
+
+# prepare_clients: the interpreter $clients has the SDKs of requirements/clients.txt.
+prepare_clients() {
+    venv=$root/.venv-clients
+    clients=$venv/bin/python
+    log=$venv/install.log
+    wanted="$root $(cksum <"$root/requirements/clients.txt")"
+    if [ -x "$clients" ] && [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    python=$(find_python) || die "Python 3.11 or newer is needed and none was found (set PYTHON=/path/to/python)"
+    say "setting up $venv, once; this takes half a minute"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" 2>/dev/null || { rm -rf "$venv"; die "cannot make $venv (is the folder writable?)"; }
+    install clients || explain "cannot install requirements/clients.txt"
+    printf '%s\n' "$wanted" >"$venv/installed"
 }

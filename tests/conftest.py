@@ -16,6 +16,7 @@ MAY_LACK = (
     "needs SIGKILL and resource limits",
     "not a git checkout",
     "without setuptools",
+    "the environment of the openai SDK is not set up",
 )
 
 
