@@ -47,6 +47,11 @@ class OwnedService:
             InputError: it says that its input cannot be used.
             SubsecondError: it did not start.
         """
+        self.begin()
+        return self._address()
+
+    def begin(self) -> None:
+        """Start it, and do not wait until it is ready: `ready` does."""
         self.stop()
         port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(PORT)
         command = [sys.executable, "-m", "subsecond.tui.cli", "serve", *self._arguments, "--port", port, "--owned"]
@@ -56,6 +61,26 @@ class OwnedService:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
         )
+
+    async def ready(self) -> str:
+        """Wait until it is ready after `begin`; returns its address.
+
+        Raises:
+            InputError: it says that its input cannot be used.
+            SubsecondError: it did not start.
+        """
+        assert self._process is not None
+        assert self._process.stdout is not None
+        loop, has_spoken, stream = asyncio.get_running_loop(), asyncio.Event(), self._process.stdout.fileno()
+        loop.add_reader(stream, has_spoken.set)
+        try:
+            await has_spoken.wait()
+        finally:
+            loop.remove_reader(stream)
+        return self._address()
+
+    def _address(self) -> str:
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -16,7 +17,10 @@ import pytest
 from support.processes import is_alive, until
 
 from subsecond.engine.errors import InputError, SubsecondError
+from subsecond.engine.feed import Hello, Pause, TurnEnd
 from subsecond.tui.owned import OwnedService
+from subsecond.tui.source import Item
+from subsecond.tui.starting import StartingSource
 
 ARGUMENTS = ["playground", "--set", "coding.sessions=2", "--set", "voice.sessions=2"]
 WAIT_S = 60.0
@@ -103,6 +107,43 @@ def test_a_service_that_breaks_at_its_start_is_no_mistake_of_the_user(monkeypatc
         with pytest.raises(SubsecondError, match="did not start") as caught:
             service.start()
         assert not isinstance(caught.value, InputError)
+
+
+def watched(service: OwnedService) -> tuple[list[Item], StartingSource, list[str]]:
+    """What a dashboard gets of a service that begins, up to its first turn; the source, and whether it gave up."""
+    items: list[Item] = []
+    given_up: list[str] = []
+    source = StartingSource(service, lambda: given_up.append("given up"))
+
+    async def watch() -> None:
+        assert await source.send(Pause()) is False
+        async for item in source.items():
+            items.append(item)
+            if isinstance(item, TurnEnd):
+                assert await source.send(Pause())
+                return
+
+    service.begin()
+    asyncio.run(asyncio.wait_for(watch(), WAIT_S))
+    return items, source, given_up
+
+
+def test_it_is_watched_from_before_it_is_ready(service: OwnedService) -> None:
+    items, source, given_up = watched(service)
+    assert isinstance(items[0], Hello)
+    assert isinstance(items[-1], TurnEnd)
+    assert source.place == service.url
+    assert (source.failure, given_up) == (None, [])
+
+
+def test_who_watches_is_told_why_it_does_not_start() -> None:
+    with OwnedService(["nowhere"]) as service:
+        items, source, given_up = watched(service)
+        assert items == []
+        assert isinstance(source.failure, InputError)
+        assert "nowhere" in str(source.failure)
+        assert given_up == ["given up"]
+        assert not service.is_running
 
 
 def test_a_killed_service_is_noticed_and_comes_back(service: OwnedService) -> None:

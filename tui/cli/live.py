@@ -29,12 +29,15 @@ def live_command(
     if record is not None:
         arguments += ["--record", str(record)]
     with OwnedService(arguments) as service:
-        url = service.start()
+        service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp
-        from subsecond.tui.source import LiveSource
+        from subsecond.tui.starting import StartingSource
 
-        app = SubsecondApp(LiveSource(url), restart=service.restart)
+        source = StartingSource(service, lambda: app.exit())
+        app = SubsecondApp(source, restart=service.restart)
         app.run()
+    if source.failure is not None:
+        raise source.failure
     if app.return_code:
         raise SystemExit(app.return_code)
     for line in app.farewell():
