@@ -14,6 +14,7 @@ from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message
 from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
 from subsecond.tui.knobs import with_change
+from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
 from subsecond.tui.turnlog import Field, TurnLog, TurnTable
@@ -65,7 +66,7 @@ class Model:
         """The latest, the last one last."""
         return tuple(self._notices)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: Message | OpenTurns) -> None:
         """Take a message.
 
         Raises:
@@ -76,6 +77,9 @@ class Model:
                 self._add_turn(message)
             case Gauges(lane=lane):
                 self._lane(lane).add_gauges(message)
+                self._at_ps = max(self._at_ps, message.at_ps)
+            case OpenTurns(lane=lane):
+                self._lane(lane).open = message
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Clock():
                 if not 0 <= message.at_ps < _LIMIT or not message.speed > 0:
@@ -197,6 +201,8 @@ class _LaneModel:
         self._series = [SeriesBuilder() for _ in hello.agents]
         self._sessions = _Sessions()
         self._gauges: Gauges | None = None
+        #: The latest that is known of turns under way.
+        self.open: OpenTurns | None = None
         #: The last gauges of each second of virtual time.
         self._seconds: deque[Gauges] = deque(maxlen=KEEP_SECONDS + 1)
 
@@ -216,6 +222,7 @@ class _LaneModel:
         if not all(-_LIMIT < value < _LIMIT for value in _gauge_numbers(gauges)):
             raise ValueError("gauges with a number that no run has")
         self._gauges = gauges
+        self.open = OpenTurns(gauges.lane, gauges.at_ps, gauges.open_turns, gauges.oldest)
         if self._seconds and self._seconds[-1].at_ps // PS_PER_S == gauges.at_ps // PS_PER_S:
             self._seconds[-1] = gauges
         else:
@@ -250,6 +257,7 @@ class _LaneModel:
             whole=tuple(whole.stats(at_ps) for whole in self._whole),
             series=tuple(series.series(at_ps, CHART_S) for series in self._series),
             gauges=self._gauges,
+            open=self.open,
             servers=_gauge_series(self._seconds, self.info.servers),
             sessions=self._sessions.table(),
             log=log,

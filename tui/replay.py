@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from subsecond.engine.feed import Clock, Command, Notice, Pause, Resume, SetSpeed, Step
+from subsecond.engine.feed import Clock, Command, Gauges, Notice, Pause, Resume, SetSpeed, Step
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.recording.reader import Recording
 from subsecond.tui.model import KEEP_SECONDS
+from subsecond.tui.open_turns import seen_from_their_end
 from subsecond.tui.source import Item
 
 __all__ = ["ReplaySource"]
@@ -21,7 +22,9 @@ PS_PER_MS = 10**9
 #: Seconds between two looks at the clock, and virtual time of a step that names none.
 PERIOD_S: Final = 0.1
 STEP_PS: Final = 100 * PS_PER_MS
-#: Gauges older than that are on no screen.
+#: Gauges that are older than the first do not say what is open: at the highest speed 10 s lie between two. Older than
+#: the second, they are on no screen.
+GAP_PS: Final = 15 * PS_PER_S
 GAUGES_PS: Final = (KEEP_SECONDS + 1) * PS_PER_S
 
 
@@ -102,16 +105,23 @@ class ReplaySource:
         while True:
             begun = self._seeks_back
             self._reached_ps = -1
-            yield self._recording.hello()
+            hello = self._recording.hello()
+            yield hello
+            gauged_ps = -GAUGES_PS
             while self._seeks_back == begun:
                 self._wake.clear()  # before looking: what changes from here on wakes
                 now, seeks, end = self.at_ps, self._seeks, self.duration_ps
                 since, self._reached_ps = self._reached_ps, max(now, self._reached_ps)
                 for message in self._recording.told(since, now, gauges_ps=GAUGES_PS):
                     yield message
+                    if isinstance(message, Gauges):
+                        gauged_ps = message.at_ps
                     if self._seeks_back != begun:  # whoever took the message does not want the rest any more
                         break
                 else:
+                    if now - gauged_ps > GAP_PS:  # a run in virtual time, or the head start of a live one
+                        for turns in seen_from_their_end(self._recording.open_at(now), hello, now):
+                            yield turns
                     while self._notices:
                         yield self._notices.pop(0)
                     self.arrived = seeks

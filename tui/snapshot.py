@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, LaneInfo, Load, Notice, OpenTurn, TurnEnd
+from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.stats import Series, Stats
 from subsecond.tui.turnlog import TurnTable
 
@@ -88,6 +89,7 @@ class LaneView:
         whole: by agent kind, over the run.
         series: by agent kind.
         gauges: the latest; None: there is none.
+        open: turns under way; None: nothing is known of them.
         log: the last turns that ended.
     """
 
@@ -96,6 +98,7 @@ class LaneView:
     whole: tuple[Stats, ...]
     series: tuple[Series, ...]
     gauges: Gauges | None
+    open: OpenTurns | None
     servers: GaugeSeries
     sessions: SessionTable
     log: TurnTable
@@ -175,10 +178,10 @@ class Snapshot:
 
     def open(self, turn: int) -> tuple[OpenTurn | None, ...]:
         """A turn on every lane where it is under way; None elsewhere."""
-        return tuple(_open(lane.gauges, turn) for lane in self.lanes)
+        return tuple(_open(lane.open, turn) for lane in self.lanes)
 
 
-def _open(gauges: Gauges | None, turn: int) -> OpenTurn | None:
-    if gauges is None:
+def _open(turns: OpenTurns | None, turn: int) -> OpenTurn | None:
+    if turns is None:
         return None
-    return next((one for one in gauges.oldest if one.turn == turn), None)
+    return next((one for one in turns.oldest if one.turn == turn), None)

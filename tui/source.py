@@ -14,6 +14,7 @@ from websockets.uri import parse_uri
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import VERSION, Command, Hello, Message, decode_message, encode
+from subsecond.tui.open_turns import OpenTurns
 
 __all__ = ["Gone", "Item", "ListSource", "LiveSource", "Refused", "Source"]
 
@@ -38,7 +39,7 @@ class Refused:
     reason: str
 
 
-Item = Message | Gone | Refused
+Item = Message | OpenTurns | Gone | Refused
 
 
 class Source(Protocol):

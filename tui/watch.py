@@ -10,6 +10,7 @@ from typing import Final, Literal
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Hello, Message, Notice
 from subsecond.tui.model import Model
+from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.source import Gone, Item, Refused, Source
 
@@ -98,7 +99,7 @@ class Watch:
             self._tell(Word("A new run begins."))
         self.model = Model(hello)
 
-    def _add(self, item: Message) -> None:
+    def _add(self, item: Message | OpenTurns) -> None:
         if self.model is None:
             self._refuse("a message before the first one")
             return

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 from support.feeds import playground
+from textual.pilot import Pilot
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Clock, Gauges, Hello, InjectFault, Notice, Pause, Resume, SetSpeed, Step, TurnEnd
 from subsecond.engine.recording.writer import Recorder
+from subsecond.tui.app import SubsecondApp
 from subsecond.tui.cli import main
+from subsecond.tui.cli.replay import VIEWS
+from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.replay import ReplaySource
+from subsecond.tui.screen_picture import screen_text
 from subsecond.tui.source import Item
 
 S = 10**12
@@ -188,3 +193,51 @@ def test_bad_options_are_refused_in_one_line(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert word in err
+
+
+@pytest.mark.parametrize("view", ["race", "turn", "sessions", "pipelines", "feel"])
+def test_every_screen_shows_the_instant(recording: Path, view: str) -> None:
+    """Whatever was looked at before: a jump shows what the same instant shows at once."""
+    pictures = []
+
+    async def at(app: SubsecondApp, pilot: Pilot[None], at_ps: int) -> str:
+        while app.snapshot is None or app.snapshot.at_ps != at_ps:
+            await pilot.pause()
+            app.draw()
+        app.clear_notifications()
+        await pilot.pause()
+        app.redraw()
+        await pilot.pause()
+        return screen_text(app)
+
+    async def show(*instants_s: int) -> None:
+        source = ReplaySource(recording, at_ps=instants_s[0] * S, paused=True)
+        app = SubsecondApp(source, fps=None, monotonic=Hand())
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.press(str(VIEWS.index(view) + 1))
+            text = await at(app, pilot, instants_s[0] * S)
+            for instant in instants_s[1:]:
+                app.go_to(instant * S)
+                text = await at(app, pilot, instant * S)
+            pictures.append(text)
+        source.close()
+
+    for instants_s in ((30,), (60, 30), (10, 30), (30, 60, 5, 30)):
+        asyncio.run(asyncio.wait_for(show(*instants_s), 60))
+    assert set(pictures) == {pictures[0]}
+
+
+def test_without_gauges_open_turns_are_shown_from_what_they_came_to(tmp_path: Path) -> None:
+    path = tmp_path / "bare.subsecond"
+    hello, *messages = playground()
+    assert isinstance(hello, Hello)
+    with Recorder(path, hello) as recorder:
+        for message in messages:
+            if isinstance(message, TurnEnd):
+                recorder.put(message)
+    source = ReplaySource(path, at_ps=30 * S, paused=True)
+    items = until_clock(source)
+    source.close()
+    shown = {(lane.lane, turn.turn) for lane in items if isinstance(lane, OpenTurns) for turn in lane.oldest}
+    assert shown == {(m.lane, m.turn) for m in messages if isinstance(m, TurnEnd) and m.start_ps <= 30 * S < m.end_ps}
+    assert shown

@@ -67,6 +67,7 @@ class FeelView(View):
         super().__init__()
         self._turn: int | None = None
         self._agent = -1
+        self._arrival: object = None
         self._begun_s = 0.0
 
     def panels(self) -> ComposeResult:
@@ -76,8 +77,8 @@ class FeelView(View):
 
     def paint(self, snapshot: Snapshot) -> None:
         app = self.dashboard
-        if self._agent != app.agent:
-            self._agent, self._turn = app.agent, None
+        if (self._agent, self._arrival) != (app.agent, app.arrival):
+            self._agent, self._arrival, self._turn = app.agent, app.arrival, None
         ends = _answered(snapshot, self._turn)
         if not ends:
             self._begin(latest_answered(snapshot, self._agent))

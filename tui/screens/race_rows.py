@@ -130,13 +130,10 @@ def lane_turns(snapshot: Snapshot) -> list[LaneTurns]:
     """Open turns of every lane."""
     found = []
     for place, lane in enumerate(snapshot.lanes):
-        gauges = lane.gauges
-        if gauges is not None:
-            found.append(
-                LaneTurns(
-                    place, lane.info.name, gauges.at_ps, gauges.oldest, gauges.open_turns, ", ".join(gauges.faults)
-                )
-            )
+        turns = lane.open
+        if turns is not None:
+            alert = "" if lane.gauges is None else ", ".join(lane.gauges.faults)
+            found.append(LaneTurns(place, lane.info.name, turns.at_ps, turns.oldest, turns.num_open, alert))
     return found
 
 

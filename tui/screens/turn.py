@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 
 from subsecond.engine.feed import OpenTurn, TurnEnd
 from subsecond.engine.turns import TurnState
+from subsecond.tui.open_turns import NO_STAGE
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.panel import Panel, row, wrapped
 from subsecond.tui.snapshot import Snapshot
@@ -58,6 +59,9 @@ class TurnView(View):
     def __init__(self, turn: int | None = None) -> None:
         super().__init__()
         self.turn = turn
+        #: Whether the turn was asked for, rather than being the latest late one.
+        self._is_asked_for = turn is not None
+        self._arrival: object = None
 
     def crumb(self) -> str:
         return "Turn" if self.turn is None else f"Turn {self.turn}"
@@ -69,6 +73,9 @@ class TurnView(View):
         yield Panel("Against the budget", id="remedy", empty="Nothing to say about it yet.", help=self.ABOUT)
 
     def paint(self, snapshot: Snapshot) -> None:
+        if self._arrival != self.dashboard.arrival:  # another instant has another latest turn
+            self._arrival = self.dashboard.arrival
+            self.turn = self.turn if self._is_asked_for else None
         if self.turn is None:
             self.turn = latest_late(snapshot)
             self.show_header(snapshot)
@@ -93,12 +100,12 @@ class TurnView(View):
         if other is None:
             self.notify(f"The session has no {'earlier' if by < 0 else 'later'} turn here.", markup=False)
             return
-        self.turn = other
+        self.turn, self._is_asked_for = other, True
         self.dashboard.redraw()
 
     def action_latest(self) -> None:
         """Go to the latest turn that missed a budget."""
-        self.turn = None
+        self.turn, self._is_asked_for = None, False
         self.dashboard.redraw()
 
     def action_back(self) -> None:
@@ -165,9 +172,13 @@ def waterfall_lanes(snapshot: Snapshot, turn: int) -> list[WaterfallLane]:
         if ended is not None:
             notes = [_note(stage, ended) for stage in snapshot.hello.stages]
             found.append(WaterfallLane(place, name, ended.stages_ps, None, ended.state, ended.met, notes))
-        elif is_open is not None and lane.gauges is not None:
+        elif is_open is not None and lane.open is not None and is_open.stage == NO_STAGE:
+            age = time_text(lane.open.at_ps - is_open.start_ps)
+            words = f"open for {age}; a turn of several requests tells its stages when it ends"
+            found.append(WaterfallLane(place, name, (), unknown=words))
+        elif is_open is not None and lane.open is not None:
             spent = list(is_open.stages_ps)
-            spent[is_open.stage] += max(0, lane.gauges.at_ps - is_open.since_ps)
+            spent[is_open.stage] += max(0, lane.open.at_ps - is_open.since_ps)
             notes = [WAITS_FOR.get(stage, "") for stage in snapshot.hello.stages]
             found.append(WaterfallLane(place, name, spent, is_open.stage, TurnState.PENDING, (), notes))
         else:

@@ -27,10 +27,11 @@ class WaterfallLane:
 
     Attributes:
         stages_ps: by place in `Hello.stages`; of a turn under way: closed stages, and the open one up to now. Empty:
-            the turn is not known on this pipeline.
+            nothing is known of them.
         open_stage: place of the stage that is open; None: the turn has ended.
         state: a `TurnState`.
         met: `TurnEnd.met`; empty while open.
+        unknown: what is said where no stage is known.
         notes: what a stage waited for or worked on (tokens, say), by place; places may be missing at the end.
     """
 
@@ -41,6 +42,7 @@ class WaterfallLane:
     state: int = TurnState.PENDING
     met: Sequence[int] = ()
     notes: Sequence[str] = ()
+    unknown: str = "not here yet"
 
     @property
     def total_ps(self) -> int:
@@ -99,7 +101,7 @@ class Waterfall(Canvas):
         x = line.put(0, lane_mark(lane.lane), "strong")
         x = line.put(x + 1, lane.name, "strong") + 2
         if not lane.stages_ps:
-            line.put(x, "not here yet", "quiet")
+            line.put(x, lane.unknown, "quiet")
             return line.row()
         look = state_look(lane.state, lane.met)
         x = line.put(x, time_text(lane.total_ps), "strong") + 2
