@@ -17,6 +17,7 @@ from textual.timer import Timer
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Command, KeepRecording, Pause, Resume, SetSpeed, Step
 from subsecond.tui.farewell import farewell_lines
+from subsecond.tui.glance import Glance
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screen_picture import screen_text
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
@@ -35,6 +36,7 @@ from subsecond.tui.source import Source
 from subsecond.tui.travel import Travel
 from subsecond.tui.watch import Word
 from subsecond.tui.widgets.theme import THEMES
+from subsecond.tui.widgets.timeline import Timeline
 
 __all__ = ["SPEEDS", "SubsecondApp"]
 
@@ -136,6 +138,7 @@ class SubsecondApp(App[None]):
         #: Lines of the last picture, if it shall stay on the terminal.
         self._left: list[str] = []
         self.travel = Travel(source, self._tell, lambda task: self.run_worker(task, group="watch"))
+        self.glance = Glance(self.travel, self._has_room_for_timeline, self._glance_changed)
         #: Jump in time after which the snapshot was taken.
         self.arrival = self.travel.arrival
         self.snapshot: Snapshot | None = None
@@ -167,6 +170,7 @@ class SubsecondApp(App[None]):
 
     def on_mount(self) -> None:
         self.travel.start()
+        self.run_worker(self.glance.keep(), group="glance")
         if self._fps is not None:
             self._pace(self._fps)
 
@@ -236,6 +240,12 @@ class SubsecondApp(App[None]):
     def _state(self) -> tuple[object, ...]:
         """What decides which keys are offered."""
         return self.is_paused, self.is_frozen, self.gone, self.travel.away is None, self.snapshot is None
+
+    def _glance_changed(self) -> None:
+        self.call_later(self.redraw)
+
+    def _has_room_for_timeline(self) -> bool:
+        return self.view is not None and self.view.has_room_for_timeline
 
     def redraw(self) -> None:
         """Draw the present snapshot again, as after a change of what the user looks at."""
@@ -354,9 +364,9 @@ class SubsecondApp(App[None]):
     def action_seek_to(self) -> None:
         self.push_screen(SeekDialog())
 
-    def go_to(self, at_ps: int) -> None:
-        """Show an instant of the run."""
-        self._travel(lambda: self.travel.go(at_ps))
+    def go_to(self, at_ps: int | None) -> None:
+        """Show an instant of the run; None: its end."""
+        self._travel(lambda: self.travel.go(self.travel.end_ps if at_ps is None else at_ps))
 
     def open_recording(self, path: Path) -> bool:
         """Show a recording on the same screens; False: it cannot be read, and the user has been told."""
@@ -373,6 +383,7 @@ class SubsecondApp(App[None]):
             self.notify(str(error), title="Cannot be shown", severity="error", markup=False)
             return False
         self.is_frozen = False
+        self.glance.look()
         self._state_changed()
         return True
 
@@ -404,9 +415,10 @@ class SubsecondApp(App[None]):
     def action_help(self) -> None:
         focused, top = self.screen.focused, self.screen if isinstance(self.screen, Dialog) else self.view
         texts = [top.ABOUT] if top is not None and top.ABOUT else []
-        about = words_for(focused)
-        if about and about not in texts:
-            texts.append(about)
+        line = top.query_one(Timeline) if isinstance(top, View) else None
+        for about in (words_for(focused), words_for(line if line is not None and line.display else None)):
+            if about and about not in texts:
+                texts.append(about)
         keys = [(key, words) for key, _, words, _ in self._commands(self.screen)]
         self.push_screen(HelpDialog(texts, keys))
 

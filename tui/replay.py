@@ -88,6 +88,11 @@ class ReplaySource:
         return min(self._clock.now_ps(), self.duration_ps)
 
     @property
+    def asked_ps(self) -> int:
+        """Where the clock stands, which may be beyond the end; does not look into the file."""
+        return self._clock.now_ps()
+
+    @property
     def is_jumping(self) -> bool:
         """Whether an instant was asked for that has not been told to its end."""
         return self.arrived != self._seeks

@@ -19,7 +19,7 @@ from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message
 
 from .opening import check, connect, reading, remove_copy
 from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
-from .schema import FIXED_COLUMNS, turn_columns
+from .schema import FIXED_COLUMNS, met_columns, turn_columns
 
 __all__ = ["Metadata", "Recording", "State", "TurnColumns"]
 
@@ -298,6 +298,27 @@ class Recording:
         for _, _, message in heapq.merge(*streams, key=lambda item: item[:2]):
             yield message
 
+    def turns_by_second(self, since_seq: int = 0) -> tuple[Int64, int]:
+        """Turns that have ended, counted by the second of their end.
+
+        Args:
+            since_seq: turns up to this number, which an earlier call gave, are left out.
+
+        Returns:
+            Rows of second, turns, turns that failed or missed a budget, [seconds, 3]; and the number of the last turn.
+        """
+        missed = " OR ".join(["state = 2", *(f"{column} = 0" for column in met_columns(self._hello))])
+        query = (
+            f"SELECT end_ps / {10**12} AS second, count(*), sum(coalesce({missed}, 0)), max(seq) FROM turns"
+            " WHERE seq > ? AND state > 0 GROUP BY second"
+        )
+        rows = self._rows(query, since_seq)
+        with reading(self.path):
+            counts = np.array([row[:3] for row in rows], np.int64).reshape(len(rows), 3)
+            if len(counts) and counts.min() < 0:
+                raise ValueError("a turn that ended before the start")
+            return counts, max((int(row[3]) for row in rows), default=since_seq)
+
     def told(self, since_ps: int, until_ps: int, *, gauges_ps: int) -> Iterator[Message]:
         """What a picture of a moment is made of, as `messages` gives it: all turns, faults and notices of a window.
 
@@ -320,7 +341,9 @@ class Recording:
         """As `_messages`, for the rows whose `seq` a query chooses."""
         if not self._tables[table]:
             return
-        rows = self._rows(f"SELECT {TABLES[table]} FROM {table} WHERE seq IN ({choice}) ORDER BY at_ps, seq", *values)
+        rows = self._rows(
+            f"SELECT {self._tables[table]} FROM {table} WHERE seq IN ({choice}) ORDER BY at_ps, seq", *values
+        )
         for row in rows:
             with reading(self.path):
                 message = READERS[table](row)

@@ -16,6 +16,7 @@ from textual.widgets import Footer
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.verdict import clock_words
 from subsecond.tui.widgets.text import fit
+from subsecond.tui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
     from subsecond.tui.app import SubsecondApp
@@ -108,6 +109,7 @@ class View(Screen[None]):
         yield HeaderLine()
         yield from self.panels()
         yield TooSmall()
+        yield Timeline()
         yield Footer(show_command_palette=False, compact=True)
 
     def panels(self) -> ComposeResult:
@@ -124,8 +126,28 @@ class View(Screen[None]):
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, and the header around it."""
         self.show_header(snapshot)
-        if snapshot is not None and not self.has_class("-too-small"):
-            self.paint(snapshot)
+        if not self.has_class("-too-small"):
+            self.show_timeline(snapshot)
+            if snapshot is not None:
+                self.paint(snapshot)
+
+    @property
+    def has_room_for_timeline(self) -> bool:
+        """A recording has its timeline at any size, a live run where there is room for it."""
+        return self.dashboard.travel.replay is not None or not self.has_class("-short")
+
+    def show_timeline(self, snapshot: Snapshot | None) -> None:
+        """Show the whole run as a line, and the instant on it."""
+        bar, data, replay = self.query_one(Timeline), self.dashboard.glance.data, self.dashboard.travel.replay
+        bar.display = data is not None and snapshot is not None and self.has_room_for_timeline
+        if bar.display and snapshot is not None:
+            bar.update(data, snapshot.at_ps if replay is None else replay.asked_ps)
+
+    def on_timeline_seek(self, event: Timeline.Seek) -> None:
+        """Go to an instant of the line; its end is where the run is now."""
+        data = self.dashboard.glance.data
+        is_end = data is not None and event.at_ps >= data.end_ps
+        self.dashboard.go_to(None if is_end else event.at_ps)
 
     def show_header(self, snapshot: Snapshot | None) -> None:
         """Say where one is, how late it is, and what stands still."""
@@ -136,6 +158,7 @@ class View(Screen[None]):
         self.query_one(HeaderLine).show(" > ".join(["subsecond", *stack]), title, app.alert, state)
 
     def on_mount(self) -> None:
+        self.query_one(Timeline).display = False
         self._fit()
 
     def on_screen_resume(self) -> None:
@@ -152,6 +175,7 @@ class View(Screen[None]):
         self.set_class(size.width < SMALLEST[0] or size.height < SMALLEST[1], "-too-small")
         self.set_class(size.height < 30, "-short")
         self.query_one(TooSmall).refresh()
+        self.dashboard.glance.look()
 
 
 def _state_words(snapshot: Snapshot) -> str:

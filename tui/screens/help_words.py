@@ -9,6 +9,7 @@ from subsecond.tui.screens.load_dialog import LoadField
 from subsecond.tui.screens.panel import Panel
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.table import LiveTable
+from subsecond.tui.widgets.timeline import Timeline
 
 __all__ = ["words_for"]
 
@@ -39,4 +40,4 @@ def words_for(widget: Widget | None) -> str:
         return _FILTER
     if isinstance(widget, LoadField):
         return _LOAD
-    return widget.help_text if isinstance(widget, Panel) else ""
+    return widget.help_text if isinstance(widget, Panel | Timeline) else ""

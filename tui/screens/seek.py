@@ -26,7 +26,7 @@ class SeekDialog(Dialog):
         with Vertical() as box:
             box.border_title = "Show another instant (enter goes there, escape closes)"
             yield Label(self._range(), markup=False)
-            yield Input(placeholder=EXPECTED, compact=True)
+            yield Input(placeholder="an instant", compact=True)
             yield Label(EXPECTED, id="answer", markup=False)
 
     def _range(self) -> str:

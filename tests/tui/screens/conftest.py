@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
+from subsecond.engine.feed import Hello, Message, SetKnob
+from subsecond.engine.recording.writer import Recorder
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.source import Item, ListSource
+from subsecond.tui.widgets.timeline import Timeline
 
 GOLDEN = Path(__file__).with_name("goldens")
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -70,6 +74,35 @@ def run(
 
     asyncio.run(asyncio.wait_for(main(), 120))
     return source
+
+
+def record(path: Path, messages: Iterable[Message | SetKnob] | None = None) -> list[Message]:
+    """The recorded minute, and a recording of it where its first message says."""
+    hello, *rest = playground() if messages is None else messages
+    assert isinstance(hello, Hello)
+    hello = msgspec.structs.replace(hello, recording=str(path))
+    with Recorder(path, hello) as recorder:
+        for message in rest:
+            recorder.put(message)
+    return [hello, *(message for message in rest if not isinstance(message, SetKnob))]
+
+
+async def until(app: SubsecondApp, pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
+    """Wait for something that a thread or a recording brings."""
+
+    async def look() -> None:
+        while not is_so():
+            await settle(app, pilot)
+
+    await asyncio.wait_for(look(), 60)
+    await settle(app, pilot)
+
+
+async def until_at(app: SubsecondApp, pilot: Pilot[None], at_s: float) -> None:
+    """Wait until an instant is shown, with the timeline."""
+    at_ps = round(at_s * 10**12)
+    await until(app, pilot, lambda: app.snapshot is not None and app.snapshot.at_ps == at_ps)
+    await until(app, pilot, lambda: app.view is not None and app.view.query_one(Timeline).display)
 
 
 def check_golden(name: str, text: str) -> None:

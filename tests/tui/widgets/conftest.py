@@ -23,6 +23,7 @@ from subsecond.tui.widgets.lanes import LaneTurns, LiveLanes
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.table import Column, LiveTable, TableRow
 from subsecond.tui.widgets.theme import THEMES
+from subsecond.tui.widgets.timeline import Timeline, TimelineData
 from subsecond.tui.widgets.typing import SpeechLane, SpeechTimeline, TypedLane, TypedReplies
 from subsecond.tui.widgets.waterfall import Waterfall, WaterfallLane
 
@@ -189,6 +190,19 @@ def make_slider() -> Slider:
     return slider
 
 
+def high(timeline: Timeline) -> Timeline:
+    """The line in as many rows as there are."""
+    timeline.styles.height = "1fr"
+    return timeline
+
+
+def make_timeline() -> Timeline:
+    timeline = high(Timeline())
+    late = np.array([0] * 20 + [1, 3, 9, 4, 2] + [0] * 30 + [2] * 20 + [0] * 16, np.int64)
+    timeline.update(TimelineData(90_500 * MS, late, [19_500 * MS], [70_000 * MS]), 45_000 * MS)
+    return timeline
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "table": make_table,
     "chart": make_chart,
@@ -200,6 +214,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "replies": make_replies,
     "speech": make_speech,
     "slider": make_slider,
+    "timeline": make_timeline,
 }
 
 EMPTY: dict[str, Callable[[], Widget]] = {
@@ -213,6 +228,7 @@ EMPTY: dict[str, Callable[[], Widget]] = {
     "replies": TypedReplies,
     "speech": SpeechTimeline,
     "slider": Slider,
+    "timeline": lambda: high(Timeline()),
 }
 
 

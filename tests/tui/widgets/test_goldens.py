@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-NAMES = ("table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech", "slider")
+NAMES = (
+    "table",
+    "chart",
+    "stage_bars",
+    "histogram",
+    "occupancy",
+    "lanes",
+    "waterfall",
+    "replies",
+    "speech",
+    "slider",
+    "timeline",
+)
 SIZES = ((120, 20), (80, 16), (48, 10), (20, 3))
 
 

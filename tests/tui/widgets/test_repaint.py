@@ -56,6 +56,10 @@ def _random_update(kit, name, widget, rng):
     elif name == "replies":
         lanes = [kit.TypedLane(0, "a", 10**11, rng.randrange(10**10), rng.randrange(200)) for _ in range(2)]
         widget.update(lanes, text=kit.TEXT, at_ps=rng.randrange(2 * 10**12))
+    elif name == "timeline":
+        late = np.array([rng.randrange(4) for _ in range(rng.randrange(1, 90))], np.int64)
+        data = kit.TimelineData(rng.randrange(10**14), late, [rng.randrange(10**14)], [])
+        widget.update(rng.choice((data, data, None)), rng.randrange(10**14))
     else:
         lanes = [kit.SpeechLane(0, "a", kit.VOICE, rng.randrange(10**12)) for _ in range(rng.randrange(3))]
         widget.update(lanes, stages=kit.STAGES, budget_ps=8 * 10**11, at_ps=rng.choice((None, rng.randrange(10**12))))
@@ -63,7 +67,19 @@ def _random_update(kit, name, widget, rng):
 
 @pytest.mark.parametrize(
     "name",
-    ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech", "slider"],
+    [
+        "table",
+        "chart",
+        "stage_bars",
+        "histogram",
+        "occupancy",
+        "lanes",
+        "waterfall",
+        "replies",
+        "speech",
+        "slider",
+        "timeline",
+    ],
 )
 def test_partial_repaint_equals_full_repaint(kit, name):
     async def body(app, pilot):

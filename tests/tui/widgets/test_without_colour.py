@@ -15,7 +15,19 @@ MS = 10**9
 
 @pytest.mark.parametrize(
     "name",
-    ["table", "chart", "stage_bars", "histogram", "occupancy", "lanes", "waterfall", "replies", "speech", "slider"],
+    [
+        "table",
+        "chart",
+        "stage_bars",
+        "histogram",
+        "occupancy",
+        "lanes",
+        "waterfall",
+        "replies",
+        "speech",
+        "slider",
+        "timeline",
+    ],
 )
 def test_no_color_paints_the_same_text_in_grey(kit, name, monkeypatch):
     pictures = []
