@@ -1,5 +1,4 @@
-"""The whole run in one line: late turns as density, faults and knobs as letters, the instant that is shown; a click or
-the arrows go to another one."""
+"""The whole run in one line, with late turns, faults, knobs and the instant that is shown; a click goes elsewhere."""
 
 from __future__ import annotations
 
