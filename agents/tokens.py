@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -13,7 +14,9 @@ from subsecond.agents.wire.base import Segment
 __all__ = ["TokenCounter", "default_counter"]
 
 #: Texts whose length is remembered: clients send the same instructions and messages again and again.
-REMEMBERED: Final = 4096
+REMEMBERED: Final = 16_384
+#: Letters up to which counting anew is cheaper than looking up.
+SHORT: Final = 256
 #: A word with the blank before it in parts of at most 9 letters, at most 3 digits, at most 2 marks, blanks.
 _ESTIMATE: Final = re.compile(r"[ _]?[^\W\d_]{1,9}|\d{1,3}| ?[^\w\s]{1,2}\n?|_|\s+(?=\s)|\s")
 
@@ -32,11 +35,22 @@ class TokenCounter:
     def __init__(self, name: str, split: Split, count: Callable[[str], int] | None = None) -> None:
         self.name = name
         self._split = split
-        self._count = lru_cache(REMEMBERED)(count or (lambda text: len(split(text))))
+        self._count = count or (lambda text: len(split(text)))
+        #: By digest, so that long texts are not kept.
+        self._known: OrderedDict[bytes, int] = OrderedDict()
 
     def count(self, text: str) -> int:
-        """Tokens of a text, 0 for an empty one."""
-        return self._count(_speakable(text))
+        """Tokens of a text, 0 for an empty one; from any thread."""
+        text = _speakable(text)
+        if len(text) < SHORT:
+            return self._count(text)
+        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._count(text)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return found
 
     def pieces(self, text: str) -> tuple[str, ...]:
         """A text's tokens in order."""

@@ -9,12 +9,14 @@ from collections import deque
 import msgspec
 from aiohttp import web
 
+from subsecond.agents.tokens import TokenCounter
 from subsecond.agents.wire.base import HttpCall, Send
 
 from .admission import Limits, Rate
 from .connection import Connection
 from .desk import Desk
 from .roster import AgentEntry, Roster
+from .warming import warm
 
 __all__ = ["HttpExchange"]
 
@@ -34,12 +36,14 @@ class HttpExchange(Connection):
         *,
         transport: asyncio.Transport | None,
         limits: Limits,
+        counter: TokenCounter,
         preferred: str = "",
     ) -> None:
         super().__init__(desk, session, entry, roster, rate, preferred=preferred)
         self._call = session
         self._transport = transport
         self._limits = limits
+        self._counter = counter
         self._waiting: deque[Send] = deque()
         self._wake = asyncio.Event()
         self._is_broken = False
@@ -50,6 +54,7 @@ class HttpExchange(Connection):
         body = await request.read()
         try:
             self.open()
+            await warm(self._counter, body)
             self.take(body)
             first = await self._next()
             if first is None:

@@ -60,6 +60,7 @@ class _Protocol:
     agent: str
     make: Callable[[web.Request, str], WireSession]
     is_named: bool = False
+    has_long_texts: bool = True
     subprotocols: tuple[str, ...] = ()
 
 
@@ -150,6 +151,7 @@ class Gateway:
             socket=stream,
             transport=request.transport,
             limits=self.limits,
+            counter=self._counter if protocol.has_long_texts else None,
             preferred=_asked(request, "pipeline", ""),
             is_named=protocol.is_named,
         )
@@ -170,7 +172,8 @@ class Gateway:
             )
 
         return await self._socket(
-            request, _Protocol("realtime", "voice", make, is_named=True, subprotocols=("realtime",))
+            request,
+            _Protocol("realtime", "voice", make, is_named=True, has_long_texts=False, subprotocols=("realtime",)),
         )
 
     async def _responses_socket(self, request: web.Request) -> web.StreamResponse:
@@ -219,6 +222,7 @@ class Gateway:
             self._rate,
             transport=request.transport,
             limits=self.limits,
+            counter=self._counter,
             preferred=_asked(request, "pipeline", ""),
         )
         with self._being_open(exchange, entry):

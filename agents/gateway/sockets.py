@@ -10,12 +10,14 @@ from collections import deque
 import msgspec
 from aiohttp import WSMsgType, web
 
+from subsecond.agents.tokens import TokenCounter
 from subsecond.agents.wire.base import Send, WireSession
 
 from .admission import Limits, Rate
 from .connection import Connection
 from .desk import Desk
 from .roster import AgentEntry, Roster
+from .warming import warm
 
 __all__ = ["SocketConnection"]
 
@@ -23,7 +25,11 @@ _encoder = msgspec.json.Encoder()
 
 
 class SocketConnection(Connection):
-    """A websocket and its session."""
+    """A websocket and its session.
+
+    Args:
+        counter: counts the tokens of its messages; None: they are short, or no text.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,7 @@ class SocketConnection(Connection):
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
         limits: Limits,
+        counter: TokenCounter | None,
         preferred: str = "",
         is_named: bool = False,
     ) -> None:
@@ -43,6 +50,7 @@ class SocketConnection(Connection):
         self._socket = socket
         self._transport = transport
         self._limits = limits
+        self._counter = counter
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._closing: tuple[int, str] | None = None
@@ -56,6 +64,8 @@ class SocketConnection(Connection):
         try:
             async for message in self._socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    if self._counter is not None:
+                        await warm(self._counter, message.data)
                     self.take(message.data)
                 if self._closing is not None:
                     await sender

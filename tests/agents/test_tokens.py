@@ -41,6 +41,15 @@ def test_the_estimate_is_near_the_vocabulary(name: str) -> None:
     assert len(estimated_pieces(text)) == pytest.approx(default_counter().count(text), rel=0.1)
 
 
+def test_long_texts_are_counted_once_and_not_kept() -> None:
+    counted: list[int] = []
+    counter = TokenCounter("letters", list, lambda text: counted.append(len(text)) or len(text))
+    for length in (1000, 1000, 2000, 1000):
+        assert counter.count("x" * length) == length
+    assert counted == [1000, 2000]
+    assert all(len(key) == 16 for key in counter._known)
+
+
 def test_segments_are_told_apart_by_what_they_say_and_who_says_it() -> None:
     counter = default_counter()
     one, same = (counter.segment("user", "hello there") for _ in range(2))
