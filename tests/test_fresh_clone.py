@@ -52,6 +52,7 @@ def test_a_fresh_clone_runs_and_leaves_nothing_behind(terminal: Terminal, clone:
     if "no package index can be reached" in terminal.screen():
         pytest.skip("no package index can be reached")
     assert terminal.exit_code == "", terminal.screen()
+    terminal.has_turns()
     services = terminal.services
     assert [is_alive(service) for service in services] == [True]
     for place, (columns, rows) in enumerate([(80, 24), (200, 60), (120, 40)]):

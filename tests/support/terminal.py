@@ -73,8 +73,9 @@ class Terminal:
         until(lambda: fits(self.screen()), what, self.screen, deadline_s)
 
     def has_turns(self) -> None:
-        """Wait until the first screen shows turns of both pipelines."""
+        """Wait until the first screen shows turns of both pipelines, and the run is recorded."""
         self.shows(shows_turns, "turns are shown")
+        until(lambda: self.services != [], "the recording begins", self.screen)
 
     def opens(self, name: str) -> None:
         """Wait until a view is on the screen."""
