@@ -132,7 +132,9 @@ class Response:
         place = (self.emit, self.ident, len(self._outputs), item, self.conversation)
         message: TextOutput | SpeechOutput
         if self.wish.is_spoken:
-            playing = Playing(self._reply.pieces, self.wish.speech_tokens_per_s, self.wish.sound)
+            # clients run the called functions beside what is said, but go on only after the end of the response
+            is_paced = not self._reply.calls
+            playing = Playing(self._reply.pieces, self.wish.speech_tokens_per_s, self.wish.sound, is_paced=is_paced)
             message = SpeechOutput(*place, playing)
         else:
             message = TextOutput(*place)

@@ -26,10 +26,14 @@ class Playing:
         pieces: the text, a token each.
         tokens_per_s: how fast they are said, > 0.
         sound: format that is sent.
+        is_paced: it goes out as it is played; else as soon as it is written.
     """
 
-    def __init__(self, pieces: tuple[str, ...], tokens_per_s: float, sound: SoundFormat) -> None:
+    def __init__(
+        self, pieces: tuple[str, ...], tokens_per_s: float, sound: SoundFormat, *, is_paced: bool = True
+    ) -> None:
         self._pieces = pieces
+        self._lead_s = (LEAD_MS - CHUNK_MS) / MS_PER_S if is_paced else math.inf
         self._sound = sound
         self.piece_ms = MS_PER_S / tokens_per_s
         step = sound.rate / tokens_per_s
@@ -76,7 +80,7 @@ class Playing:
         """When the next sound is to go out; None: not before more is written, or never."""
         if self._ready_s is None or self.is_over or self._needed(self._next()) > self._written:
             return None
-        return max(self._ready_s, self._played_s - (LEAD_MS - CHUNK_MS) / MS_PER_S)
+        return max(self._ready_s, self._played_s - self._lead_s)
 
     def next_chunk(self, now_s: float) -> bytes:
         """The sound that is due, encoded."""

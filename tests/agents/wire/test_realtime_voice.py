@@ -223,6 +223,18 @@ def test_speech_is_never_ahead_of_its_tokens() -> None:
     assert gateway.last("response.done")["response"]["status"] == "completed"
 
 
+def test_what_is_said_before_a_call_does_not_hold_up_the_end_of_the_response() -> None:
+    gateway = Gateway(lambda request: Reply(LONG.pieces, (call(1),), first_sentence=10), tokens_per_s=100.0)
+    gateway.send("response.create")
+    gateway.finish()
+    assert heard_ms(gateway) == 10_000
+    written_s = gateway.ttft_s + (len(LONG.pieces) + 2 - 1) / gateway.tokens_per_s
+    assert gateway.times[-1] - 1000.0 == pytest.approx(written_s, abs=0.02)
+    first = gateway.events.index(gateway.all("response.output_audio.delta")[0])
+    sentence_s = gateway.ttft_s + 9 / gateway.tokens_per_s
+    assert gateway.times[first] - 1000.0 == pytest.approx(sentence_s + DELAYS.text_to_speech_ms / 1000, abs=2e-3)
+
+
 def test_a_faster_voice() -> None:
     gateway = Gateway(lambda request: LONG)
     gateway.update(audio={"output": {"speed": 1.25}})
@@ -383,7 +395,7 @@ def test_clearing_the_sound() -> None:
     gateway.send("output_audio_buffer.clear")
     assert gateway.kinds() == ["session.created"]
     gateway.send("response.create")
-    gateway.advance(1.0)
+    gateway.advance(0.6)
     gateway.send("output_audio_buffer.clear")
     assert gateway.last("output_audio_buffer.cleared")["response_id"] == gateway.requests[0].ident
     heard = heard_ms(gateway)
