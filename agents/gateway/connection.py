@@ -87,10 +87,10 @@ class Connection(ABC):
         pipeline = self._desk.driver.lanes[order.lane].name
         self._do(lambda: self.session.started(order.request.ident, order.reply, pipeline))
 
-    def phase(self, order: Order, stage: str, at_ms: float) -> None:
+    def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None:
         self.entry.stage = stage
         self.entry.is_changed = True
-        self._do(lambda: self.session.phase(order.request.ident, stage, at_ms, None))
+        self._do(lambda: self.session.phase(order.request.ident, stage, at_ms, position))
 
     def tokens(self, order: Order, given: int) -> None:
         self._do(lambda: self.session.tokens(order.request.ident, given, self._desk.now_s))

@@ -56,8 +56,8 @@ class Client(Protocol):
     def started(self, order: Order) -> None:
         """The pipeline has taken the request."""
 
-    def phase(self, order: Order, stage: str, at_ms: float) -> None:
-        """It has come to a stage, so long after it was made."""
+    def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None:
+        """It has come to a stage, so long after it was made; `position`: its place in the stage's queue."""
 
     def tokens(self, order: Order, given: int) -> None:
         """So many tokens of its reply have been given."""
@@ -290,7 +290,7 @@ class Desk:
             if not order.has_started:
                 order.has_started = True
                 order.client.started(order)
-            order.client.phase(order, stage, (since_ps - order.made_ps) / PS_PER_MS)
+            order.client.phase(order, stage, (since_ps - order.made_ps) / PS_PER_MS, progress.position)
         if progress.end is not None:
             self._end(order, progress, progress.end)
         elif progress.given > order.waiting:
@@ -342,7 +342,7 @@ class _Nobody:
 
     def started(self, order: Order) -> None: ...
 
-    def phase(self, order: Order, stage: str, at_ms: float) -> None: ...
+    def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None: ...
 
     def tokens(self, order: Order, given: int) -> None: ...
 

@@ -52,6 +52,9 @@ class Form(Protocol):
     def server(self, number: int) -> state.Server:
         """A server's record; to be read only."""
 
+    def before(self, node: int) -> int:
+        """The node before one in its list."""
+
     def set_column(self, name: str, values: Int64) -> None:
         """Replace an integer column."""
 
@@ -112,6 +115,9 @@ class ArrayForm:
 
     def server(self, number: int) -> state.Server:
         return state.Server(*self._arrays["servers"][number].item())
+
+    def before(self, node: int) -> int:
+        return int(self._arrays["nodes"]["prev"][node])
 
     def cool(self, start: int, stop: int) -> None:
         self._arrays["warm"][start:stop] = 0
@@ -179,6 +185,9 @@ class ObjectForm:
 
     def server(self, number: int) -> state.Server:
         return self._state.servers[number]
+
+    def before(self, node: int) -> int:
+        return self._state.nodes[node].prev
 
     def cool(self, start: int, stop: int) -> None:
         for place in range(start, stop):

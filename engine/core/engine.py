@@ -32,6 +32,9 @@ _COUNTERS = (
     *("evictions", "capacity", "peak_used", "peak_seqs", "transferred"),
 )
 
+#: Places of a queue that are counted.
+FAR_BACK = 10_000
+
 Int64 = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
@@ -226,6 +229,24 @@ class Engine:
             (output,) = self._form.fields_of(sessions[own], ("output",))
             given[own] = np.minimum(output, made)
         return given
+
+    def queue_position(self, session: int) -> int | None:
+        """How many requests stand before that of a session in its server's queue; None: it is in none, or far back."""
+        names = ("active", "place", "decode_place", "server", "decode_server")
+        columns = self._form.fields_of(np.array([session]), names)
+        active, place, decode_place, server, decode_server = (int(column[0]) for column in columns)
+        if active and decode_place == codes.D_QUEUED:
+            node, server = self._form.get("decode_nodes") + session, decode_server
+        elif active and place == codes.QUEUED:
+            node = session
+        else:
+            return None
+        sentinel = self._form.get("sentinels") + server * codes.NUM_LISTS + codes.QUEUE
+        for position in range(FAR_BACK):
+            node = self._form.before(node)
+            if node == sentinel:
+                return position
+        return None
 
     def forget_group(self, group: int) -> None:
         """Let a prefix group be cold on every server: its number is to stand for another prefix.

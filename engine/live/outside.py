@@ -22,6 +22,8 @@ __all__ = ["Conversation", "OutsideAgents", "Progress", "Ticket"]
 
 #: Turns of which it is remembered how long each lane took, to be told with the reply.
 REMEMBERED = 4096
+#: Stages that are spent in a queue.
+QUEUES = ("prefill_queue", "decode_queue")
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Progress:
 
     Attributes:
         stage: the stage that it has come to, and when that began; None: still the same.
+        position: its place in the queue that it has come to, from 0; None: it is in none.
         given: tokens given to the client in all.
         end: how it went, if it is over, as a turn of its own; with `status`.
     """
@@ -74,6 +77,7 @@ class Progress:
     given: int
     end: TurnEnd | None = None
     status: Status = Status.UNFINISHED
+    position: int | None = None
 
 
 class OutsideAgents:
@@ -242,7 +246,7 @@ class OutsideAgents:
             if given > (ticket.coming[-1][1] if ticket.coming else ticket.given):
                 ticket.coming.append((now_ps + network_ps, given))
             ticket.now = stage
-        told = [_told(ticket, now_ps) for ticket in tickets.values()]
+        told = [_told(ticket, lane, now_ps) for ticket in tickets.values()]
         found = [progress for progress in told if progress is not None]
         ended = [ticket for ticket in tickets.values() if ticket.over is not None and ticket.over[0] <= now_ps]
         if not ended:
@@ -286,12 +290,17 @@ class OutsideAgents:
         return self._lanes[lane].open_turns(now_ps)
 
 
-def _told(ticket: Ticket, now_ps: int) -> Progress | None:
+def _told(ticket: Ticket, lane: OutsideLane, now_ps: int) -> Progress | None:
     """What is new for the client by now; None: nothing."""
     before = ticket.given
     while ticket.coming and ticket.coming[0][0] <= now_ps:
         ticket.given = max(ticket.given, ticket.coming.popleft()[1])
     stage = ticket.now if ticket.now != ticket.stage else None
+    if stage is None and ticket.given == before:
+        return None
+    position = None
     if stage is not None:
         ticket.stage = stage
-    return None if stage is None and ticket.given == before else Progress(ticket, stage, ticket.given)
+        if stage[0] in QUEUES:
+            position = lane.lane.engine.queue_position(ticket.work.slot)
+    return Progress(ticket, stage, ticket.given, position=position)

@@ -116,6 +116,21 @@ def test_any_order_of_sending_and_cancelling_leaves_nothing_behind(
     assert (total[ended] == whole[ended]).all()
 
 
+@pytest.mark.parametrize("compiled", [False, None])
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=IDS)
+def test_places_in_a_queue_are_those_before(pipeline: Pipeline, compiled: bool | None) -> None:
+    """Prompts as long as a whole iteration: one is read at a time, on two prefill servers or on one GPU."""
+    engine = Engine(pipeline, outside(9), compiled=compiled)
+    for session in range(9):
+        engine.submit(session, 1 + session, Submission(prompt_tokens=500, output_tokens=50))
+    servers = 2 if pipeline.decode is not None else 1
+    engine.run_until(2 * MS + 100)  # all have been routed, the first ones are read
+    queued = [engine.queue_position(session) for session in range(9)]
+    assert queued == [None] * servers + [place // servers for place in range(9 - servers)]
+    engine.run()
+    assert [engine.queue_position(session) for session in range(9)] == [None] * 9
+
+
 def test_a_warm_group_saves_its_tokens_until_it_is_forgotten() -> None:
     engine = Engine(colocated(), outside(4, groups=1), compiled=False)
     hits = []
