@@ -6,7 +6,8 @@ Both pipelines of the default scenario run in one process without a feed, two co
 reserve as `subsecond serve` has it. Servers grow in number with the sessions, so that queues stay as in the scenario.
 Each size runs with the driver alone and then with `look` and `clock_message` ten times a second, as the
 service asks for them. Lateness is wall time from when an event is due until it is handled, over all wakes of the
-driver; it includes that of the machine's timers, which an empty loop with the same timers shows.
+driver; it includes that of the machine's timers, which an empty loop with the same timers shows. On a busy machine
+`chrt --fifo 1 python benchmarks/live.py` gives it the processor whenever it asks for it.
 """
 
 from __future__ import annotations
@@ -42,22 +43,26 @@ def make_plan(sessions: int) -> Plan:
     return plan_run(parse_scenario(tables, path), reserve=RESERVE)
 
 
-async def watch(driver: LiveDriver, turns: list[int]) -> None:
-    """Ask as the service does."""
+async def watch(driver: LiveDriver, turns: list[int], held_s: list[float]) -> None:
+    """Ask as the service does; note the processor time of each slice of a look, which nothing else can interrupt."""
     while True:
+        begin = time.thread_time()
         for messages in driver.look():
             turns.append(sum(isinstance(message, TurnEnd) for message in messages))
+            held_s.append(time.thread_time() - begin)
             await asyncio.sleep(0)
+            begin = time.thread_time()
         driver.clock_message(time.time())
         await asyncio.sleep(PERIOD_S)
 
 
-async def drive(driver: LiveDriver, seconds: float, *, is_watched: bool) -> tuple[float, int]:
-    """Run for some seconds; the share of a core, and how many turns ended."""
+async def drive(driver: LiveDriver, seconds: float, *, is_watched: bool) -> tuple[float, int, list[float]]:
+    """Run for some seconds; the share of a core, how many turns ended, and what the slices of looks took."""
     turns: list[int] = []
+    held_s: list[float] = []
     tasks = [asyncio.create_task(driver.run())]
     if is_watched:
-        tasks.append(asyncio.create_task(watch(driver, turns)))
+        tasks.append(asyncio.create_task(watch(driver, turns, held_s)))
     wall, cpu = time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)
     share = (time.process_time() - cpu) / (time.perf_counter() - wall)
@@ -66,7 +71,7 @@ async def drive(driver: LiveDriver, seconds: float, *, is_watched: bool) -> tupl
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if not isinstance(result, asyncio.CancelledError):
             raise SystemExit(f"the driver stopped: {result!r}")
-    return share, sum(turns)
+    return share, sum(turns), held_s
 
 
 async def timers(seconds: float) -> list[float]:
@@ -97,13 +102,13 @@ def measure(sessions: int, seconds: float, *, is_profiled: bool) -> None:
         profile = cProfile.Profile()
         if is_profiled and is_watched:
             profile.enable()
-        share, turns = asyncio.run(drive(driver, seconds, is_watched=is_watched))
+        share, turns, held_s = asyncio.run(drive(driver, seconds, is_watched=is_watched))
         profile.disable()
         late = driver.lateness.latest_s()
         print(
             f"{sessions:>6,} sessions, {'watched' if is_watched else 'alone':<7}: late {shown(late)}"
             f" over {len(late):>6,} wakes, {100 * share:5.1f} % of a core"
-            + (f", {turns / seconds:,.0f} turns/s" if is_watched else ""),
+            + (f", {turns / seconds:,.0f} turns/s; slices of looks: {shown(held_s)}" if is_watched else ""),
             flush=True,
         )
         if is_profiled and is_watched:

@@ -63,7 +63,8 @@ async def watch(url: str, pid: int, seconds: float) -> str:
 async def measure(sessions: int, seconds: float) -> None:
     settings = [word for setting in crowd_settings(sessions) for word in ("--set", setting)]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--head-start", str(HEAD_START_S), *settings),
+        *(sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", "0"),
+        *("--head-start", str(HEAD_START_S), *settings),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

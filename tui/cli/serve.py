@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import ssl
 import sys
@@ -109,7 +110,7 @@ async def _serve(service: Service, host: str, port: int, *, owned: bool, or_any:
 
         def watch() -> None:
             with contextlib.suppress(OSError, ValueError):
-                while sys.stdin.buffer.read(4096):
+                while os.read(0, 4096):  # sys.stdin has a lock, held while it waits: the interpreter could not end
                     pass
             loop.call_soon_threadsafe(stop.set)
 
