@@ -132,11 +132,13 @@ class KnobDialog(Dialog):
         """A letter or figure that means nothing else begins a value in the field."""
         field = self.query_one(Input)
         letter = event.character or ""
-        if self.focused is not field and (letter.isalnum() or letter in (".", "-")) and letter != "d":
-            event.stop()
-            field.value = letter
-            field.focus()
-            field.cursor_position = 1
+        if not (letter.isalnum() or letter in (".", "-")) or letter == "d":
+            return
+        event.stop()
+        if self.focused is not field:
+            field.clear()
+            self.set_focus(field)
+        field.insert_text_at_cursor(letter)  # also one that was on its way here when the focus moved
 
     def on_slider_changed(self, event: Slider.Changed) -> None:
         self._type(f"{event.value:.12g}")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from support.feeds import playground
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -14,6 +15,7 @@ from subsecond.engine.feed import Hello, Notice, SetKnob
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.knob_dialog import KnobDialog
+from subsecond.tui.screens.parameter_palette import ParameterCommands, ParameterPalette
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.table import LiveTable
 
@@ -109,6 +111,17 @@ def test_the_value_now_is_not_sent_again(kit: SimpleNamespace) -> None:
             assert isinstance(app.screen, View)
 
     assert kit.run(body).sent == []
+
+
+def test_keys_that_come_faster_than_the_focus_moves_are_all_typed(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await open_knob(kit, app, pilot, "network_ms")
+        for figure in "125":
+            app.post_message(Key(figure, figure))
+        await kit.settle(app, pilot)
+        assert app.screen.query_one(Input).value == "125"
+
+    kit.run(body, [HELLO])
 
 
 def test_a_number_that_is_typed_moves_the_slider(kit: SimpleNamespace) -> None:
@@ -213,12 +226,14 @@ def test_a_parameter_is_found_in_the_palette_by_its_name(kit: SimpleNamespace) -
         commands = {command.title: command.callback for command in app.get_system_commands(app.screen)}
         commands["Set parameter…"]()
         await pilot.pause()
-        await pilot.press(*"gpu.network_ms")
-        await app.workers.wait_for_complete(
-            [worker for worker in app.workers if worker.node is app.screen and not worker.is_finished]
-        )
+        assert isinstance(app.screen, ParameterPalette)
+        await pilot.press("escape")
         await pilot.pause()
-        await pilot.press("enter")
+        provider = ParameterCommands(app.screen)
+        offered = [hit.text async for hit in provider.discover()]
+        assert len(offered) == sum(len(lane.parameters) for lane in HELLO.lanes)
+        hits = [hit async for hit in provider.search("gpu.network_ms")]
+        max(hits, key=lambda hit: hit.score).command()
         await kit.settle(app, pilot)
         assert isinstance(app.screen, KnobDialog)
         assert "gpu.network_ms" in kit.text_of(app)

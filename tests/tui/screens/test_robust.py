@@ -269,7 +269,9 @@ def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int
             app.travel.home.take(decode_message(encode(message)) if not _is_beyond(message) else message)
             if i % 100 == 0:
                 await kit.press(app, pilot, EVERY_SCREEN[i // 100 % 5])
-        for key in (*EVERY_SCREEN, "k", "1", "3", "enter", "enter"):
+        for key in (*EVERY_SCREEN, "k", "1", "l", "escape", "4", "enter", "escape", "m", "escape", "4", "x", "escape"):
+            await kit.press(app, pilot, key)
+        for key in ("3", "enter", "enter"):
             await kit.press(app, pilot, key)
 
     kit.run(body, [HELLO, *MESSAGES[1:200]])
