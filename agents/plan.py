@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,11 @@ VOICE_STAGES = (("audio_in", "endpointing", "speech_to_text"), ("text_to_speech"
 #: Prefixes that prompts of outside agents may share at one time: instructions and tools.
 OUTSIDE_GROUPS = 256
 
+#: Sessions that follow one another at one place in a virtual hour: coding ones take 40 minutes, calls five and a half.
+_FOLLOW_PER_HOUR = {"coding": 2, "voice": 12}
+#: Most sessions of a kind that wait, at about 8 kB each on two lanes.
+MOST_WAITING = 8_000
+
 
 def plan_run(
     scenario: Scenario,
@@ -39,12 +45,16 @@ def plan_run(
     time_scale: float | None = None,
     sample: int | None = None,
     reserve: int = 0,
+    reserve_hours: float = 0.0,
     outside: int = 0,
 ) -> Plan:
     """Build pipelines, draw agents, read traces.
 
     Args:
-        reserve: sessions of each kind of agents beyond the scenario's, which wait for `Engine.start_session`.
+        reserve: least number of sessions of each kind of agents beyond the scenario's, which wait for
+            `Engine.start_session`.
+        reserve_hours: virtual hours for which the reserve is to replace those of the scenario's sessions that end, up
+            to `MOST_WAITING` of a kind.
         outside: sessions that stand ready for agents from outside, of every kind.
         traces: instead of the scenario's agents and traces, with their format, time scale and sample.
 
@@ -73,7 +83,7 @@ def plan_run(
             seed=scenario.seed,
         )
     else:
-        workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve)
+        workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve, reserve_hours)
     if scenario.turns is not None:
         workload = limit_turns(workload, scenario.turns)
     if outside:
@@ -120,7 +130,7 @@ def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
     return min(int(facts.entry("models", built.model).number("max_context")) for built in pipelines)
 
 
-def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int) -> Workload:
+def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int, reserve_hours: float) -> Workload:
     with _within(scenario.where):
         try:
             parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
@@ -128,8 +138,10 @@ def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int
             if error.field != "max_context":  # which nobody sets: it is the smallest window of the models
                 raise
             raise InputError(scenario.where, "model", f"a window of {max_context} tokens", error.expected) from None
-        if reserve:
-            parts += [_waiting(t, scenario, i, facts, max_context, reserve) for i, t in enumerate(scenario.agents)]
+        for i, agents in enumerate(scenario.agents):
+            follow = math.ceil(agents.sessions * _FOLLOW_PER_HOUR.get(agents.kind, 0) * reserve_hours)
+            if waiting := max(reserve, min(follow, MOST_WAITING)):
+                parts.append(_waiting(agents, scenario, i, facts, max_context, waiting))
         for table in scenario.traces:
             parts.append(
                 read_traces(

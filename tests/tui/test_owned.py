@@ -19,7 +19,7 @@ from support.processes import is_alive, until
 from subsecond.engine.errors import InputError, SubsecondError
 from subsecond.engine.feed import Hello, Pause, TurnEnd
 from subsecond.tui.owned import OwnedService
-from subsecond.tui.source import Item
+from subsecond.tui.source import Gone, Item
 from subsecond.tui.starting import StartingSource
 
 ARGUMENTS = ["playground", "--set", "coding.sessions=2", "--set", "voice.sessions=2"]
@@ -110,28 +110,35 @@ def test_a_service_that_breaks_at_its_start_is_no_mistake_of_the_user(monkeypatc
 
 
 def watched(service: OwnedService) -> tuple[list[Item], StartingSource, list[str]]:
-    """What a dashboard gets of a service that begins, up to its first turn; the source, and whether it gave up."""
+    """What a dashboard gets of a service that begins, and ends after its first turn; the source; if it gave up."""
     items: list[Item] = []
     given_up: list[str] = []
+    stopping: list[asyncio.Task[None]] = []
     source = StartingSource(service, lambda: given_up.append("given up"))
 
     async def watch() -> None:
         assert await source.send(Pause()) is False
         async for item in source.items():
             items.append(item)
-            if isinstance(item, TurnEnd):
+            if isinstance(item, TurnEnd) and not stopping:
                 assert await source.send(Pause())
-                return
+                stopping.append(asyncio.create_task(asyncio.to_thread(service.stop)))
+            elif isinstance(item, Gone):
+                break
+        await asyncio.gather(*stopping)
 
     service.begin()
     asyncio.run(asyncio.wait_for(watch(), WAIT_S))
     return items, source, given_up
 
 
-def test_it_is_watched_from_before_it_is_ready(service: OwnedService) -> None:
-    items, source, given_up = watched(service)
+def test_it_is_watched_from_before_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with OwnedService([*ARGUMENTS, "--head-start", "60"]) as service:
+        items, source, given_up = watched(service)
     assert isinstance(items[0], Hello)
-    assert isinstance(items[-1], TurnEnd)
+    assert any(isinstance(item, TurnEnd) for item in items)
+    assert isinstance(items[-1], Gone)
     assert source.place == service.url
     assert (source.failure, given_up) == (None, [])
 

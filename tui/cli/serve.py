@@ -24,8 +24,9 @@ from subsecond.engine.scenario import apply_settings, load_tables, parse_scenari
 
 __all__ = ["serve_command"]
 
-#: Sessions of each kind of agents that may come on top of the scenario's while it runs.
-RESERVE = 400
+#: Sessions of each kind of agents that may come on top of the scenario's while it runs, at least, and the virtual hours
+#: for which those that end are to be replaced.
+RESERVE, RESERVE_HOURS = 400, 10
 #: Conversations of agents from outside that may go on at a time.
 OUTSIDE = 1024
 
@@ -73,7 +74,12 @@ def serve_command(
         tables, path = load_tables(scenario)
         tables.pop("duration_s", None)  # live runs end when somebody ends them
         apply_settings(tables, [*settings, *more])
-        return plan_run(parse_scenario(tables, path), reserve=RESERVE, outside=OUTSIDE if gateway else 0)
+        return plan_run(
+            parse_scenario(tables, path),
+            reserve=RESERVE,
+            reserve_hours=RESERVE_HOURS,
+            outside=OUTSIDE if gateway else 0,
+        )
 
     access = Access(token=token or None, tls=_tls(tls_cert, tls_key), has_gateway=gateway)
     service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access, on_trouble=_warn)
