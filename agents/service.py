@@ -41,8 +41,10 @@ from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
 
-from .gateway.admission import Limits, allow_origin, entrance, is_loopback
+from .gateway.admission import allow_origin, entrance, is_loopback
 from .gateway.desk import Desk
+from .gateway.door import Door
+from .gateway.limits import Limits
 from .gateway.server import Gateway
 from .observers import Observer, Observers
 from .replies import ReplyWriter
@@ -111,6 +113,7 @@ class Service:
         self._record = record
         self._runs = 0
         self._troubles: list[str] = []
+        self._notices: list[Notice] = []
         self._on_trouble = on_trouble
         self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
@@ -178,20 +181,25 @@ class Service:
         app.router.add_get("/health", self._health)
         if self._gateway is not None:
             self._gateway.add_routes(app.router)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        runner = web.AppRunner(app, shutdown_timeout=1.0, handler_cancellation=True)
         await runner.setup()
+        assert runner.server is not None
+        door = Door(runner.server, self._access.limits)
+        listening = None
         try:
-            await self._listen(runner, host, port, or_any=or_any)
-            address = runner.addresses[0]
+            listening = await self._listen(door, host, port, or_any=or_any)
             shown = f"[{host}]" if ":" in host else host
             scheme = "ws" if self._access.tls is None else "wss"
-            ready(f"{scheme}://{shown}:{address[1]}/v1/observe")
+            ready(f"{scheme}://{shown}:{_port(listening)}/v1/observe")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._drive())
                 tasks.create_task(self._publish())
+                tasks.create_task(door.watch())
                 if self._gateway is not None:
                     tasks.create_task(self._gateway.run())
         finally:
+            if listening is not None:
+                listening.close()
             if self._recorder is not None:
                 await asyncio.to_thread(self._recorder.close)
             await self._observers.close()
@@ -199,13 +207,15 @@ class Service:
                 self._gateway.close()
             await runner.cleanup()
 
-    async def _listen(self, runner: web.AppRunner, host: str, port: int, *, or_any: bool) -> None:
+    async def _listen(self, door: Door, host: str, port: int, *, or_any: bool) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
         try:
-            await web.TCPSite(runner, host, port, ssl_context=self._access.tls, backlog=1024).start()
+            return await loop.create_server(door.open, host, port, ssl=self._access.tls, backlog=1024)
         except OSError as error:
             if or_any and error.errno == errno.EADDRINUSE:
-                await self._listen(runner, host, 0, or_any=False)
-                return
+                found = await self._listen(door, host, 0, or_any=False)
+                self._notices.append(Notice("info", f"port {port} is taken: agents connect to {_port(found)} instead"))
+                return found
             raise InputError("--port", "", str(port), f"a free port, or 0 ({error.strerror})") from None
 
     async def _drive(self) -> None:
@@ -245,8 +255,11 @@ class Service:
         if with_load:
             messages.append(driver.load())
             messages += self._gateway.news() if self._gateway is not None else ()
+        self._troubles += self._gateway.take_troubles() if self._gateway is not None else ()
         while self._troubles:
             messages.append(Notice("error", self._troubles.pop(0)))
+        while self._notices and len(self._observers):
+            messages.append(self._notices.pop(0))
         return messages
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -345,7 +358,12 @@ def _gateway(driver: LiveDriver, limits: Limits) -> Gateway:
     counter = default_counter()
     scenario = driver.plan.scenario
     script = read_replies(list(scenario.replies), scenario.where)
-    return Gateway(Desk(ReplyWriter(counter, scenario.seed, script), driver), counter, limits)
+    desk = Desk(ReplyWriter(counter, scenario.seed, script), driver, limits.context_tokens)
+    return Gateway(desk, counter, limits)
+
+
+def _port(listening: asyncio.Server) -> int:
+    return int(listening.sockets[0].getsockname()[1])
 
 
 def _setting(value: float | str | bool) -> str:

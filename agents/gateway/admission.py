@@ -1,63 +1,27 @@
-"""Who may talk to the service: addresses, tokens, pages of the web, and how much at a time."""
+"""Who may talk to the service: addresses, tokens, pages of the web."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-__all__ = ["LOOPBACK", "Limits", "Rate", "allow_origin", "entrance", "is_loopback", "may_enter"]
+from .door import Line
+from .refusals import as_json, refusal
+
+__all__ = ["LOOPBACK", "allow_origin", "entrance", "is_loopback", "may_enter"]
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 #: Subprotocol by which browsers' clients of the Realtime protocol carry a key.
 KEY_PROTOCOL: Final = "openai-insecure-api-key."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What clients may take.
-
-    Attributes:
-        connections: websockets, and HTTP requests under way, in all.
-        message_bytes: longest message or body.
-        requests_per_s: model requests of all clients; short bursts may have twice as many.
-        stalled_s: how long a client may read nothing of what is sent to it.
-        waiting_bytes: that may wait for one client.
-    """
-
-    connections: int = 4096
-    message_bytes: int = 64 * 1024 * 1024
-    requests_per_s: float = 5000.0
-    stalled_s: float = 10.0
-    waiting_bytes: int = 16 * 1024 * 1024
-
-
-class Rate:
-    """A bucket of permits that fills at a rate, up to two seconds' worth.
-
-    Args:
-        per_s: permits per second of the caller's clock.
-    """
-
-    def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._left = 2 * per_s
-        self._at_s = 0.0
-
-    def take(self, now_s: float) -> bool:
-        """Take a permit, if there is one."""
-        self._left = min(2 * self._per_s, self._left + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+#: Letters of a path that are repeated to who asked for it.
+SHOWN: Final = 100
 
 
 def is_loopback(host: str) -> bool:
@@ -70,7 +34,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def may_enter(request: web.BaseRequest, token: str | None, *, is_local: bool) -> web.HTTPException | None:
+def may_enter(request: web.BaseRequest, token: str | None, *, is_local: bool) -> web.Response | None:
     """Whether a request may be served; the answer to it if it may not.
 
     A page of another site must not reach a service of this machine, so its `Origin` is refused; and a name that such a
@@ -82,24 +46,38 @@ def may_enter(request: web.BaseRequest, token: str | None, *, is_local: bool) ->
     """
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own_page(origin):
-        return web.HTTPForbidden(text="pages of other sites may not connect")
+        return refusal(403, "pages of other sites may not connect")
     if is_local and not is_loopback(_host_of(request.headers.get("Host", "localhost"))):
-        return web.HTTPForbidden(text="this service is reached by the name localhost or a loopback address")
-    if token is not None and not any(hmac.compare_digest(token.encode(), shown) for shown in _tokens(request)):
-        return web.HTTPUnauthorized(text="a token is needed: Authorization: Bearer TOKEN")
+        return refusal(403, "this service is reached by the name localhost or a loopback address")
+    if token is not None and not any(_is_same(token, shown) for shown in _tokens(request)):
+        return refusal(401, headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
     return None
 
 
 def entrance(token: str | None, *, is_local: bool) -> Middleware:
-    """Lets in those who may enter, and lets pages of this machine read the answers; see `may_enter`."""
+    """Lets in those who may enter (see `may_enter`); refusals of the server itself are put as clients read them."""
 
     @web.middleware
     async def enter(request: web.Request, handler: Handler) -> web.StreamResponse:
+        line = request.protocol
+        if isinstance(line, Line):
+            line.begins()
+        try:
+            return await admit(request, handler)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return as_json(error, f"{request.method} {request.path[:SHOWN]}")
+        finally:
+            if isinstance(line, Line):
+                line.ends()
+
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         is_preflight = request.method == "OPTIONS" and origin is not None  # which carries no token
-        refusal = may_enter(request, None if is_preflight else token, is_local=is_local)
-        if refusal is not None:
-            raise refusal
+        refused = may_enter(request, None if is_preflight else token, is_local=is_local)
+        if refused is not None:
+            return refused
         if is_preflight:
             asked = request.headers.get("Access-Control-Request-Headers", "")
             allowed = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": asked}
@@ -117,14 +95,21 @@ async def allow_origin(request: web.Request, response: web.StreamResponse) -> No
         response.headers["Vary"] = "Origin"
 
 
-def _tokens(request: web.BaseRequest) -> list[bytes]:
+def _tokens(request: web.BaseRequest) -> list[str]:
     """What a client shows as its token, wherever its library lets it put one."""
     headers: Mapping[str, str] = request.headers
-    found = [headers.get("Authorization", "").removeprefix("Bearer ").strip(), headers.get("api-key", "")]
-    offered = [one.strip() for one in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    scheme, _, credentials = headers.get(hdrs.AUTHORIZATION, "").strip().partition(" ")
+    found = [credentials.strip() if scheme.lower() == "bearer" else "", headers.get("api-key", "")]
+    offered = [one.strip() for one in headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")]
     found += [one.removeprefix(KEY_PROTOCOL) for one in offered if one.startswith(KEY_PROTOCOL)]
     found.append(request.query.get("token", ""))
-    return [one.encode(errors="replace") for one in found if one]
+    return [one for one in found if one]
+
+
+def _is_same(token: str, shown: str) -> bool:
+    """Compare in a time that tells nothing of the token, its length included."""
+    digests = [hashlib.sha256(one.encode(errors="surrogatepass")).digest() for one in (token, shown)]
+    return hmac.compare_digest(*digests)
 
 
 def _host_of(authority: str) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from subsecond.agents.wire.base import Cancel, Close, Effect, End, Outcome, Send, Submit, WireSession
 
-from .admission import Rate
 from .desk import Desk, Order
+from .limits import Rate
 from .roster import AgentEntry, Roster, shown
 
 __all__ = ["Connection"]
-
-log = logging.getLogger("subsecond.gateway")
 
 
 class Connection(ABC):
@@ -48,6 +45,8 @@ class Connection(ABC):
         self._orders: dict[str, Order] = {}
         self._names: set[str] = set()
         self._due_s: float | None = None
+        #: Nothing is told to the session any more.
+        self._is_over = False
 
     @abstractmethod
     def send(self, effect: Send) -> None:
@@ -74,6 +73,7 @@ class Connection(ABC):
 
     def leave(self) -> None:
         """The client has gone."""
+        self._is_over = True
         self._desk.gone(self, sorted(self._names))
         self.entry.open_requests = max(0, self.entry.open_requests - len(self._orders))
         self.entry.seen_ps = self._desk.driver.now_ps
@@ -83,8 +83,7 @@ class Connection(ABC):
 
     # -- from the desk
 
-    def started(self, order: Order) -> None:
-        pipeline = self._desk.driver.lanes[order.lane].name
+    def started(self, order: Order, pipeline: str) -> None:
         self._do(lambda: self.session.started(order.request.ident, order.reply, pipeline))
 
     def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None:
@@ -113,25 +112,26 @@ class Connection(ABC):
 
     def _do(self, call: Callable[[], Sequence[Effect]]) -> None:
         """Let the session work and carry out what it asks; a defect of ours costs this client its connection only."""
+        if self._is_over:
+            return
         try:
             for effect in call():
                 self._carry_out(effect)
             self._set_alarm()
-        except Exception:
-            log.exception("the session of %s failed", self.entry.name)
+        except Exception as error:
+            self._desk.troubles.add(f"the {self.entry.protocol} session of {self.entry.name}", error)
             self.entry.complain("a defect of the gateway: see its log")
+            self._is_over = True
             self.close(1011, "internal error")
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Send():
-                if effect.message.get("type") == "error" or (
-                    "error" in effect.message and "type" not in effect.message
-                ):
+                if _is_error(effect.message):
                     self.entry.complain(_words(effect.message))
                 self.send(effect)
             case Submit(request):
-                if not self._rate.take(time.monotonic()):
+                if not self._may_ask():
                     order = self._desk.turn_away(self, request, "too many requests per second for this gateway")
                 else:
                     order = self._desk.place(self, request, self._preferred)
@@ -141,6 +141,13 @@ class Connection(ABC):
                     self._desk.cancel(found)
             case Close(code, reason):
                 self.close(code, reason)
+
+    def _may_ask(self) -> bool:
+        """Whether there is a permit for a model request; one agent leaves others theirs."""
+        now_s = time.monotonic()
+        if self.entry.permits is None:
+            self.entry.permits = self._rate.part(0.5)
+        return self.entry.permits.take(now_s) and self._rate.take(now_s)
 
     def _note(self, order: Order) -> None:
         """What the roster tells of an order."""
@@ -164,10 +171,12 @@ class Connection(ABC):
 
 def _is_error(message: Mapping[str, object]) -> bool:
     """Whether a message tells the client that it has done something wrong."""
-    return message.get("type") == "error" or ("error" in message and "type" not in message)
+    if "error" in (message.get("type"), message.get("op")):
+        return True
+    return message.get("error") is not None and "type" not in message
 
 
 def _words(message: object) -> str:
     """What an error message says."""
-    error = message.get("error", message) if isinstance(message, dict) else message
+    error = (message.get("error") or message) if isinstance(message, dict) else message
     return str(error.get("message", error)) if isinstance(error, dict) else str(error)

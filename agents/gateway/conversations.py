@@ -97,6 +97,12 @@ class ConversationBook:
         if known is not None:
             known.reply_tokens = tokens
 
+    def abandon(self, conversation: Conversation) -> None:
+        """A conversation is over, whatever it waits for."""
+        known = self._known.get(conversation.number)
+        if known is not None:
+            self._close(known)
+
     def drop(self, name: str) -> None:
         """The client of a named conversation has gone."""
         number = self._by_name.get(name)

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.live.outside import Progress, Ticket
 
 from .conversations import ConversationBook
+from .troubles import Troubles
 
 __all__ = ["Client", "Desk", "Order"]
 
@@ -33,6 +34,10 @@ TICK_S: Final = 0.002
 COALESCE_S: Final = 0.004
 #: Seconds between two looks while nothing can happen but a change of the clock.
 IDLE_S: Final = 0.05
+#: Seconds until the next look after one that failed.
+AFTER_FAILURE_S: Final = 0.5
+#: What clients are told of what only the log explains.
+DEFECT: Final = "a defect of the gateway: see its log"
 
 _ENDS: Final = {
     Status.FINISHED: End.DONE,
@@ -53,7 +58,7 @@ _REASONS: Final = {
 class Client(Protocol):
     """Who is told how its requests go on. It may place and cancel orders while it is told."""
 
-    def started(self, order: Order) -> None:
+    def started(self, order: Order, pipeline: str) -> None:
         """The pipeline has taken the request."""
 
     def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None:
@@ -96,25 +101,40 @@ class Desk:
     Args:
         writer: makes up the replies.
         driver: of the run.
+        most_tokens: prompt and reply of a request.
+
+    Attributes:
+        troubles: where defects are told.
     """
 
-    def __init__(self, writer: ReplyWriter, driver: LiveDriver) -> None:
+    def __init__(self, writer: ReplyWriter, driver: LiveDriver, most_tokens: int = MAX_TOKENS) -> None:
         self._writer = writer
+        self._most_tokens = min(most_tokens, MAX_TOKENS)
+        self.troubles = Troubles()
+        self.driver = driver
+        #: Added to the virtual time of the present run, so that the clock of sessions goes on from run to run.
+        self._past_s = 0.0
         #: By the identity of their tickets.
         self._orders: dict[int, Order] = {}
+        #: All orders of which a client is still to be told something.
+        self._of: dict[Client, set[Order]] = {}
         #: Orders with tokens that wait until their client may get some again.
         self._held: set[int] = set()
         self._refused: deque[tuple[Order, Outcome]] = deque()
         self._ticks: list[tuple[float, int, Client]] = []
+        #: When each client wants its next tick; other ticks of it that are found are of no use any more.
+        self._due_s: dict[Client, float] = {}
         self._count = itertools.count()
         self._wake = asyncio.Event()
         self.begin(driver)
 
     def begin(self, driver: LiveDriver) -> None:
         """Another run begins: what the last one had in hand is over."""
+        now_s = self.now_s
         orders, self._orders = self._orders, {}
         self._held.clear()
         self.driver = driver
+        self._past_s += now_s - self.now_s
         self._book = ConversationBook(
             driver.outside.open,
             lambda conversation: driver.outside.close(conversation, driver.now_ps),
@@ -127,12 +147,12 @@ class Desk:
     @property
     def now_s(self) -> float:
         """Virtual seconds: the clock of all sessions, so that their delays pass as fast as the run does."""
-        return self.driver.now_ps / PS_PER_S
+        return self._past_s + self.driver.now_ps / PS_PER_S
 
     @property
     def num_open(self) -> int:
         """Requests that clients wait for."""
-        return len(self._orders)
+        return sum(len(orders) for orders in self._of.values())
 
     def pipelines(self) -> list[str]:
         """Names of the pipelines that requests can choose."""
@@ -158,11 +178,11 @@ class Desk:
         """
         reply = self._writer.write(request)
         lane = self.lane_of(request.model, preferred)
-        order = Order(client, request, lane or 0, reply, made_ps=self.driver.now_ps)
+        order = self._ordered(client, request, reply, lane or 0)
         if lane is None:
             self._refuse(order, End.NO_PIPELINE, f"one of {', '.join(self.pipelines())} after the @ of the model")
-        elif request.prompt_tokens + reply.output_tokens > MAX_TOKENS or reply.output_tokens > MAX_OUTPUT_TOKENS:
-            self._refuse(order, End.TOO_LONG, _REASONS[Status.TOO_LONG])
+        elif reply.output_tokens > MAX_OUTPUT_TOKENS or request.prompt_tokens + reply.output_tokens > self._most_tokens:
+            self._refuse(order, End.TOO_LONG, f"prompt and reply are longer than {self._most_tokens} tokens")
         else:
             self._submit(order)
         self._wake.set()
@@ -170,9 +190,22 @@ class Desk:
 
     def turn_away(self, client: Client, request: ModelRequest, reason: str) -> Order:
         """Refuse a request before anything is done for it; the client is told as with any other."""
-        order = Order(client, request, 0, Reply(("",)), made_ps=self.driver.now_ps)
+        order = self._ordered(client, request, Reply(("",)), 0)
         self._refuse(order, End.THROTTLED, reason)
         return order
+
+    def _ordered(self, client: Client, request: ModelRequest, reply: Reply, lane: int) -> Order:
+        order = Order(client, request, lane, reply, made_ps=self.driver.now_ps)
+        self._of.setdefault(client, set()).add(order)
+        return order
+
+    def _settle(self, order: Order) -> None:
+        """Its client has been told everything."""
+        orders = self._of.get(order.client)
+        if orders is not None:
+            orders.discard(order)
+            if not orders:
+                del self._of[order.client]
 
     def _submit(self, order: Order) -> None:
         request, reply, driver = order.request, order.reply, self.driver
@@ -222,18 +255,19 @@ class Desk:
         Args:
             names: conversations that nobody but this client can continue.
         """
-        for order in self._orders.values():
-            if order.client is client:
-                self.cancel(order)
-                order.client = _Nobody()
-        self._refused = deque((order, outcome) for order, outcome in self._refused if order.client is not client)
-        self._ticks = [tick for tick in self._ticks if tick[2] is not client]
-        heapq.heapify(self._ticks)
+        for order in self._of.pop(client, ()):
+            self.cancel(order)
+            order.client = NOBODY
+        self._due_s.pop(client, None)
         for name in names:
             self._book.drop(name)
 
     def wake_at(self, client: Client, at_s: float) -> None:
-        """Call `client.tick()` at a time of `now_s`, or soon after."""
+        """Call `client.tick()` at a time of `now_s`, or soon after; one call that was asked for before is forgotten."""
+        self._due_s[client] = at_s
+        if len(self._ticks) > 2 * len(self._due_s) + 64:
+            self._ticks = [tick for tick in self._ticks if self._due_s.get(tick[2]) == tick[0]]
+            heapq.heapify(self._ticks)
         heapq.heappush(self._ticks, (at_s, next(self._count), client))
         self._wake.set()
 
@@ -241,7 +275,10 @@ class Desk:
         """Pace everything, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            wait_s = self.look()
+            try:
+                wait_s = self.look()
+            except Exception as error:
+                wait_s = self._recover(error)
             self._wake.clear()
             timer = None if wait_s is None else loop.call_later(wait_s, self._wake.set)
             try:
@@ -250,17 +287,38 @@ class Desk:
                 if timer is not None:
                     timer.cancel()
 
+    def _recover(self, error: Exception) -> float:
+        """A look has failed: what is in hand is given up, since it would fail again; others may ask anew."""
+        self.troubles.add("looking at requests", error)
+        orders, self._orders = self._orders, {}
+        self._held.clear()
+        for order in orders.values():
+            if order.ticket is not None:
+                self._guarded("giving up a request", self._book.abandon, order.ticket.conversation)
+            self._refuse(order, End.FAILED, DEFECT)
+        return AFTER_FAILURE_S
+
+    def _guarded(self, what: str, call: Callable[..., object], *arguments: object) -> None:
+        """What fails for one client is nothing to the others."""
+        try:
+            call(*arguments)
+        except Exception as error:
+            self.troubles.add(what, error)
+
     def look(self) -> float | None:
         """Tell everybody what has become of their requests; returns the seconds until the next look, None: no need."""
-        while self._refused:
+        for _ in range(len(self._refused)):  # what is refused meanwhile comes with the next look
             order, outcome = self._refused.popleft()
-            order.client.ended(order, outcome)
+            self._settle(order)
+            self._guarded("refusing a request", order.client.ended, order, outcome)
         self._tick()
         driver = self.driver
         if driver.outside.is_busy or self._orders:
             driver.keep_up()
             for progress in driver.outside.look(driver.now_ps):
-                self._tell(progress)
+                waiting = self._orders.get(id(progress.ticket))
+                if waiting is not None:
+                    self._tell(waiting, progress)
             self._deliver_held()
         return self._wait_s()
 
@@ -278,18 +336,29 @@ class Desk:
 
     def _tick(self) -> None:
         now_s = self.now_s
+        due: list[Client] = []
         while self._ticks and self._ticks[0][0] <= now_s:
-            heapq.heappop(self._ticks)[2].tick()
+            at_s, _, client = heapq.heappop(self._ticks)
+            if self._due_s.get(client) == at_s:
+                del self._due_s[client]
+                due.append(client)
+        for client in due:  # what they want next comes with the next look, at the soonest
+            self._guarded("a timer", client.tick)
 
-    def _tell(self, progress: Progress) -> None:
-        order = self._orders.get(id(progress.ticket))
-        if order is None:
-            return
+    def _tell(self, order: Order, progress: Progress) -> None:
+        try:
+            self._pass_on(order, progress)
+        except Exception as error:
+            self.troubles.add("telling of a request", error)
+            if progress.end is not None:
+                self._refuse(order, End.FAILED, DEFECT)
+
+    def _pass_on(self, order: Order, progress: Progress) -> None:
         if progress.stage is not None:
             stage, since_ps = progress.stage
             if not order.has_started:
                 order.has_started = True
-                order.client.started(order)
+                order.client.started(order, self._name(order.lane))
             order.client.phase(order, stage, (since_ps - order.made_ps) / PS_PER_MS, progress.position)
         if progress.end is not None:
             self._end(order, progress, progress.end)
@@ -307,16 +376,17 @@ class Desk:
             self._held.discard(key)
             if order is not None:
                 order.delivered_s = now_s
-                order.client.tokens(order, order.waiting)
+                self._guarded("giving tokens", order.client.tokens, order, order.waiting)
 
     def _end(self, order: Order, progress: Progress, end: TurnEnd) -> None:
         ticket = progress.ticket
         del self._orders[id(ticket)]
         self._held.discard(id(ticket))
+        self._settle(order)
         self._book.replied(ticket.conversation, progress.given)
         if not order.has_started and progress.status in (Status.FINISHED, Status.CANCELLED):
             order.has_started = True
-            order.client.started(order)
+            order.client.started(order, self._name(order.lane))
         if progress.given > 0:
             order.client.tokens(order, progress.given)
         order.client.ended(order, self._outcome(order, progress, end))
@@ -340,7 +410,7 @@ class Desk:
 class _Nobody:
     """Stands for a client that has gone."""
 
-    def started(self, order: Order) -> None: ...
+    def started(self, order: Order, pipeline: str) -> None: ...
 
     def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None: ...
 
@@ -349,6 +419,9 @@ class _Nobody:
     def ended(self, order: Order, outcome: Outcome) -> None: ...
 
     def tick(self) -> None: ...
+
+
+NOBODY: Final = _Nobody()
 
 
 def _forget(driver: LiveDriver, group: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -28,9 +29,10 @@ class _Collector:
         yield from self._of_the_pipelines()
 
     def _of_the_gateway(self) -> Iterable[Metric]:
+        now = self._desk.driver.now_ps
         yield GaugeMetricFamily("subsecond_connections", "Websockets and HTTP requests open", self._connections)
         yield GaugeMetricFamily("subsecond_requests_open", "Model requests that clients wait for", self._desk.num_open)
-        yield GaugeMetricFamily("subsecond_virtual_seconds", "Virtual time of the run", self._desk.now_s)
+        yield GaugeMetricFamily("subsecond_virtual_seconds", "Virtual time of the run", now / PS_PER_S)
         names = ["protocol"]
         agents = GaugeMetricFamily("subsecond_outside_agents", "Agents connected from outside", labels=names)
         turns = CounterMetricFamily("subsecond_outside_turns", "Their turns that have ended", labels=names)
@@ -38,15 +40,14 @@ class _Collector:
         errors = CounterMetricFamily("subsecond_outside_errors", "Messages that could not be taken", labels=names)
         received = CounterMetricFamily("subsecond_received_bytes", "Bytes of messages from agents", labels=names)
         sent = CounterMetricFamily("subsecond_sent_bytes", "Bytes of messages to agents", labels=names)
-        now = self._desk.driver.now_ps
-        for protocol in sorted({entry.protocol for entry in self._roster}):
-            own = [entry for entry in self._roster if entry.protocol == protocol]
-            agents.add_metric([protocol], sum(entry.is_connected(now) for entry in own))
-            turns.add_metric([protocol], sum(entry.turns for entry in own))
-            missed.add_metric([protocol], sum(entry.missed for entry in own))
-            errors.add_metric([protocol], sum(entry.errors for entry in own))
-            received.add_metric([protocol], sum(entry.bytes_in for entry in own))
-            sent.add_metric([protocol], sum(entry.bytes_out for entry in own))
+        connected = Counter(entry.protocol for entry in self._roster if entry.is_connected(now))
+        for protocol, totals in sorted(self._roster.totals().items()):
+            agents.add_metric([protocol], connected[protocol])
+            turns.add_metric([protocol], totals.turns)
+            missed.add_metric([protocol], totals.missed)
+            errors.add_metric([protocol], totals.errors)
+            received.add_metric([protocol], totals.bytes_in)
+            sent.add_metric([protocol], totals.bytes_out)
         yield from (agents, turns, missed, errors, received, sent)
 
     def _of_the_pipelines(self) -> Iterable[Metric]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from subsecond.engine.feed import OutsideAgent, TurnEnd
 from subsecond.engine.turns import TurnState
 
-__all__ = ["AgentEntry", "Roster", "shown"]
+from .limits import Rate
+
+__all__ = ["AgentEntry", "Roster", "Totals", "shown"]
 
 #: Agents that are remembered after they have gone, and sessions that are told of each.
 KEEP: Final = 256
 TOLD_SESSIONS: Final = 16
+#: Sessions of which it is known whose they are: those of all conversations that go on, and as many before them.
+MOST_SESSIONS: Final = 8192
+#: Agents that are told of at a time; the others follow with the next look.
+MOST_NEWS: Final = 256
 #: Virtual seconds after its last request for which a client of single requests counts as connected.
 LINGER_S: Final = 60.0
 PS_PER_S = 10**12
@@ -46,6 +52,7 @@ class AgentEntry:
     last_error: str = ""
     lag_ms: float | None = None
     is_changed: bool = True
+    permits: Rate | None = None
 
     def complain(self, words: str) -> None:
         """It has sent something that cannot be taken."""
@@ -88,15 +95,30 @@ class AgentEntry:
         )
 
 
+@dataclass(slots=True)
+class Totals:
+    """What all agents of a protocol have done since the service began."""
+
+    turns: int = 0
+    missed: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
 class Roster:
     """All agents of a run."""
 
     def __init__(self) -> None:
         self._all: OrderedDict[int, AgentEntry] = OrderedDict()
+        self._keys: dict[int, str] = {}
         self._by_key: dict[str, AgentEntry] = {}
-        self._by_session: dict[int, AgentEntry] = {}
+        #: Those without a connection, the one that left first at the front.
+        self._gone: OrderedDict[int, AgentEntry] = OrderedDict()
+        self._by_session: OrderedDict[int, AgentEntry] = OrderedDict()
         self._count = 0
         self._were_connected: set[int] = set()
+        self._forgotten: dict[str, Totals] = {}
 
     def __iter__(self) -> Iterator[AgentEntry]:
         return iter(self._all.values())
@@ -105,7 +127,7 @@ class Roster:
         return len(self._all)
 
     def welcome(self, key: str, name: str, protocol: str, address: str, kind: int, now_ps: int) -> AgentEntry:
-        """The entry of an agent that has connected.
+        """The entry of an agent that has connected, with one connection more.
 
         Args:
             key: says which agent it is; the same key finds the same entry.
@@ -115,48 +137,81 @@ class Roster:
             found = AgentEntry(self._count, shown(name), protocol, address, kind, now_ps)
             self._count += 1
             self._all[found.number] = self._by_key[key] = found
-            self._trim(now_ps)
+            self._keys[found.number] = key
+        self._gone.pop(found.number, None)
+        found.connections += 1
         found.seen_ps = now_ps
         found.is_changed = True
         return found
 
-    def _trim(self, now_ps: int) -> None:
-        """Forget those who have gone longest ago."""
-        surplus = len(self._all) - KEEP
-        for entry in [v for v in self._all.values() if not v.is_connected(now_ps)][: max(0, surplus)]:
-            del self._all[entry.number]
-            self._by_key = {key: v for key, v in self._by_key.items() if v is not entry}
-            self._by_session = {session: v for session, v in self._by_session.items() if v is not entry}
+    def farewell(self, entry: AgentEntry, now_ps: int) -> None:
+        """A connection of an agent has ended; of those who have gone the latest are remembered."""
+        entry.connections -= 1
+        entry.seen_ps = now_ps
+        entry.is_changed = True
+        if entry.connections > 0:
+            return
+        self._gone[entry.number] = entry
+        while len(self._gone) > KEEP:
+            self._forget(self._gone.popitem(last=False)[1])
+
+    def _forget(self, entry: AgentEntry) -> None:
+        del self._all[entry.number]
+        del self._by_key[self._keys.pop(entry.number)]
+        self._add(self._forgotten.setdefault(entry.protocol, Totals()), entry)
+
+    @staticmethod
+    def _add(totals: Totals, entry: AgentEntry) -> None:
+        totals.errors += entry.errors
+        totals.bytes_in += entry.bytes_in
+        totals.bytes_out += entry.bytes_out
+
+    def totals(self) -> dict[str, Totals]:
+        """By protocol; numbers that never get smaller."""
+        found = {protocol: replace(totals) for protocol, totals in self._forgotten.items()}
+        for entry in self._all.values():
+            self._add(found.setdefault(entry.protocol, Totals()), entry)
+        return found
 
     def has_session(self, entry: AgentEntry, session: int, lane: int) -> None:
         """An agent has a request in a session, served by a lane."""
         self._by_session[session] = entry
+        self._by_session.move_to_end(session)
+        if len(self._by_session) > MOST_SESSIONS:
+            self._by_session.popitem(last=False)
         entry.serve(session, lane)
 
     def count(self, ends: Iterable[TurnEnd]) -> None:
         """Turns have ended: those of agents from outside are counted, on the lane that serves them."""
         for turn in ends:
             entry = self._by_session.get(turn.session)
-            if entry is not None and turn.lane == entry.lane:
-                entry.turns += 1
-                entry.missed += turn.state == TurnState.FAILED or (turn.state == TurnState.ANSWERED and 0 in turn.met)
-                entry.is_changed = True
+            if entry is None or turn.lane != entry.lane:
+                continue
+            is_missed = turn.state == TurnState.FAILED or (turn.state == TurnState.ANSWERED and 0 in turn.met)
+            totals = self._forgotten.setdefault(entry.protocol, Totals())
+            for record in (entry, totals):
+                record.turns += 1
+                record.missed += is_missed
+            entry.is_changed = True
 
     def news(self, now_ps: int) -> list[OutsideAgent]:
-        """Entries that have changed since the last call."""
+        """Entries that have changed since they were told last."""
         connected = {v.number for v in self._all.values() if v.is_connected(now_ps)}
         turned = connected ^ self._were_connected
-        self._were_connected = connected
-        changed = [v for v in self._all.values() if v.is_changed or v.number in turned]
+        changed = [v for v in self._all.values() if v.is_changed or v.number in turned][:MOST_NEWS]
+        told = {entry.number for entry in changed}
+        self._were_connected = (connected & told) | ((self._were_connected - told) & self._all.keys())
         for entry in changed:
             entry.is_changed = False
+            self._all.move_to_end(entry.number)
         return [entry.note(now_ps) for entry in changed]
 
-    def begin(self) -> None:
+    def begin(self, now_ps: int) -> None:
         """Another run begins: sessions have other numbers."""
         self._by_session.clear()
         for entry in self._all.values():
-            entry.since_ps = entry.seen_ps = entry.turns = entry.missed = 0
+            entry.since_ps = entry.seen_ps = now_ps
+            entry.turns = entry.missed = 0
             entry.sessions.clear()
             entry.is_changed = True
 

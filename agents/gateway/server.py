@@ -28,9 +28,10 @@ from subsecond.agents.wire.responses_request import Settings
 from subsecond.engine.feed import OutsideAgent, TurnEnd
 from subsecond.engine.live.driver import LiveDriver
 
-from .admission import Limits, Rate
 from .desk import Desk
 from .exchanges import HttpExchange
+from .limits import Limits, Rate
+from .refusals import refusal
 from .roster import AgentEntry, Roster
 from .sockets import SocketConnection
 
@@ -45,6 +46,10 @@ BENCHMARKS: Final = ("aiperf", "guidellm")
 SEND_BUFFER_BYTES: Final = 128 * 1024
 #: Seconds between two looks for clients that read nothing.
 SWEEP_S: Final = 1.0
+#: Seconds that a websocket's farewell may take.
+FAREWELL_S: Final = 3.0
+#: Letters of a client's own words that tell agents apart.
+LONGEST: Final = 100
 
 #: Of the Prometheus text format.
 METRICS_TYPE: Final = {hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"}
@@ -92,15 +97,22 @@ class Gateway:
     def begin(self, driver: LiveDriver) -> None:
         """Another run begins."""
         self.desk.begin(driver)
-        self.roster.begin()
+        self.roster.begin(self._now_ps)
 
     def count(self, messages: Iterable[object]) -> None:
-        """Turns that are among messages have ended."""
-        self.roster.count(message for message in messages if isinstance(message, TurnEnd))
+        """Turns that are among messages have ended; the run goes on if they cannot be counted."""
+        try:
+            self.roster.count(message for message in messages if isinstance(message, TurnEnd))
+        except Exception as error:
+            self.desk.troubles.add("counting turns", error)
 
     def news(self) -> list[OutsideAgent]:
-        """Agents of which something is new since the last call."""
-        return self.roster.news(self._now_ps)
+        """Agents of which something is new since the last call; the run goes on if that cannot be told."""
+        try:
+            return self.roster.news(self._now_ps)
+        except Exception as error:
+            self.desk.troubles.add("telling of agents", error)
+            return []
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Serve everything that agents ask for."""
@@ -121,9 +133,13 @@ class Gateway:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(min(SWEEP_S, self.limits.stalled_s / 2))
             for connection in [one for one in self._open if one.is_stalled()]:
                 connection.abort(f"it has read nothing for {self.limits.stalled_s:g} s")
+
+    def take_troubles(self) -> list[str]:
+        """Defects that have not been told yet."""
+        return self.desk.troubles.take()
 
     def close(self) -> None:
         """Say farewell to those who are connected."""
@@ -135,16 +151,23 @@ class Gateway:
     async def _socket(self, request: web.Request, protocol: _Protocol) -> web.StreamResponse:
         if (full := self._full()) is not None:
             return full
+        if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+            return refusal(426, headers={hdrs.UPGRADE: "websocket"})
+        agent = _asked(request, "agent", protocol.agent)
+        session = protocol.make(request, agent)
         stream = web.WebSocketResponse(
-            heartbeat=30.0, max_msg_size=self.limits.message_bytes, compress=False, protocols=protocol.subprotocols
+            timeout=FAREWELL_S,
+            heartbeat=30.0,
+            max_msg_size=self.limits.message_bytes,
+            compress=False,
+            protocols=protocol.subprotocols,
         )
         await stream.prepare(request)
         _narrow_buffer(request)
-        agent = _asked(request, "agent", protocol.agent)
         entry = self._entry(request, protocol.name, agent)
         connection = SocketConnection(
             self.desk,
-            protocol.make(request, agent),
+            session,
             entry,
             self.roster,
             self._rate,
@@ -169,6 +192,7 @@ class Gateway:
                 self._delays(),
                 default_model=self._model_ids()[0],
                 expires_at=int(time.time()) + REALTIME_S,
+                most_audio_ms=self.limits.audio_s * 1000,
             )
 
         return await self._socket(
@@ -252,9 +276,7 @@ class Gateway:
         """The answer to those who come when there are too many."""
         if len(self._open) < self.limits.connections:
             return None
-        words = f"{self.limits.connections} connections are open, and no more are taken"
-        error = {"message": words, "type": "rate_limit_error", "param": None, "code": "too_many_connections"}
-        return web.json_response({"error": error}, status=503, headers={hdrs.RETRY_AFTER: "1"})
+        return refusal(503, f"{self.limits.connections} connections are open, and no more are taken")
 
     def _entry(self, request: web.Request, protocol: str, agent: str) -> AgentEntry:
         kinds = self.desk.driver.plan.workload.kinds
@@ -266,7 +288,8 @@ class Gateway:
             own = f"#{self._count}"
         name = request.headers.get("X-Agent-Name") or (f"{program} {own[:12]}" if own else program)
         kind = kinds.index(agent) if agent in kinds else 0
-        return self.roster.welcome(f"{protocol} {address} {program} {own}", name, protocol, address, kind, self._now_ps)
+        key = f"{protocol} {address} {program[:LONGEST]} {own[:LONGEST]}"
+        return self.roster.welcome(key, name, protocol, address, kind, self._now_ps)
 
     @property
     def _now_ps(self) -> int:
@@ -275,14 +298,11 @@ class Gateway:
     @contextlib.contextmanager
     def _being_open(self, connection: SocketConnection | HttpExchange, entry: AgentEntry) -> Iterator[None]:
         self._open.add(connection)
-        entry.connections += 1
         try:
             yield
         finally:
             self._open.discard(connection)
-            entry.connections -= 1
-            entry.seen_ps = self._now_ps
-            entry.is_changed = True
+            self.roster.farewell(entry, self._now_ps)
 
 
 def _asked(request: web.Request, what: str, otherwise: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from typing import Final
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -13,15 +14,17 @@ from aiohttp import WSMsgType, web
 from subsecond.agents.tokens import TokenCounter
 from subsecond.agents.wire.base import Send, WireSession
 
-from .admission import Limits, Rate
 from .connection import Connection
 from .desk import Desk
+from .limits import Limits, Rate
 from .roster import AgentEntry, Roster
 from .warming import warm
 
 __all__ = ["SocketConnection"]
 
 _encoder = msgspec.json.Encoder()
+#: Seconds of work for one client from which on the others have their turn, and it waits for as long.
+FAIR_S: Final = 0.005
 
 
 class SocketConnection(Connection):
@@ -56,28 +59,38 @@ class SocketConnection(Connection):
         self._closing: tuple[int, str] | None = None
         self._wake = asyncio.Event()
         self._sending_since_s: float | None = None
+        self._is_cut = False
 
     async def serve(self) -> None:
         """Read until the client goes, or the session ends the connection."""
         sender = asyncio.create_task(self._send_all())
-        self.open()
         try:
-            async for message in self._socket:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    if self._counter is not None:
-                        await warm(self._counter, message.data)
-                    self.take(message.data)
-                if self._closing is not None:
-                    await sender
-                    break
+            self.open()
+            await self._read_all()
         finally:
             self.leave()
-            sender.cancel()
+            if self._closing is None or self._is_cut:
+                sender.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender
+                await sender  # which says farewell, if there is anything to be said
+
+    async def _read_all(self) -> None:
+        spent_s = 0.0
+        async for message in self._socket:
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and self._closing is None:
+                if self._counter is not None:
+                    await warm(self._counter, message.data)
+                begun_s = time.perf_counter()
+                self.take(message.data)
+                spent_s += time.perf_counter() - begun_s
+                if spent_s > FAIR_S:  # messages that have come already would be taken without a pause
+                    await asyncio.sleep(spent_s)
+                    spent_s = 0.0
+            if self._closing is not None:
+                return
 
     def send(self, effect: Send) -> None:
-        if self._closing is not None:
+        if self._closing is not None or self._is_cut:
             return
         data = effect.text.encode() if effect.text else _encoder.encode(effect.message)
         self.entry.bytes_out += len(data)
@@ -99,6 +112,9 @@ class SocketConnection(Connection):
 
     def abort(self, why: str) -> None:
         """Cut the connection: a client that reads nothing would not see a farewell."""
+        if self._is_cut:
+            return
+        self._is_cut = True
         self.entry.complain(f"the connection was cut: {why}")
         self._waiting.clear()
         if self._transport is not None:
@@ -119,5 +135,6 @@ class SocketConnection(Connection):
                 self._sending_since_s = None
             if self._closing is not None:
                 code, reason = self._closing
+                self._sending_since_s = time.monotonic()
                 await self._socket.close(code=code, message=reason.encode()[:120])
                 return

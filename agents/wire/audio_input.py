@@ -45,9 +45,14 @@ Heard = SpeechStart | Spoken
 
 
 class AudioInput:
-    """Takes audio in; times are milliseconds of all audio that was ever sent."""
+    """Takes audio in; times are milliseconds of all audio that was ever sent.
 
-    def __init__(self) -> None:
+    Args:
+        most_ms: longest audio without a commit.
+    """
+
+    def __init__(self, most_ms: float = MOST_BUFFER_MS) -> None:
+        self._most_ms = most_ms
         self._format = PCM
         self._sensitivity: Sensitivity | None = None
         self._detector = SpeechDetector(PCM.rate)
@@ -75,9 +80,9 @@ class AudioInput:
             Refused: there is too much that the client has not committed.
         """
         added_ms = self._format.length_ms(len(self._rest) + len(data))
-        if self._sensitivity is None and self._end_ms - self._start_ms + added_ms > MOST_BUFFER_MS:
+        if self._sensitivity is None and self._end_ms - self._start_ms + added_ms > self._most_ms:
             raise Refused(
-                f"the buffer holds {MOST_BUFFER_MS / MS_PER_S:g} s of audio: commit or clear it",
+                f"the buffer holds at most {self._most_ms / MS_PER_S:g} s of audio: commit or clear it",
                 "audio",
                 "input_audio_buffer_full",
             )
@@ -91,7 +96,7 @@ class AudioInput:
         events = self._detector.feed(self._format.decode(data), self._sensitivity)
         heard = [self._heard(event) for event in events]
         if not self._detector.is_speaking:
-            self._start_ms = max(self._start_ms, self._end_ms - MOST_BUFFER_MS)
+            self._start_ms = max(self._start_ms, self._end_ms - self._most_ms)
         return heard
 
     def _heard(self, event: SpeechStart | SpeechEnd) -> Heard:

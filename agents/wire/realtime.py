@@ -16,7 +16,7 @@ from subsecond.agents.tokens import TokenCounter
 from subsecond.agents.voice_delays import VoiceDelays
 
 from . import realtime_requests as client
-from .audio_input import AudioInput, Spoken
+from .audio_input import MOST_BUFFER_MS, AudioInput, Spoken
 from .base import Cancel, Effect, ModelRequest, Outcome, Reply, Send, Submit
 from .reading import Refused
 from .realtime_items import Conversation, Item, Part, Weight, standing
@@ -55,6 +55,7 @@ class RealtimeSession:
         delays: of the stages around the model.
         default_model: if the client never says.
         expires_at: when the session ends, in seconds since 1970; told to the client and not acted on.
+        most_audio_ms: longest audio without a commit.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class RealtimeSession:
         *,
         default_model: str = "",
         expires_at: int | None = None,
+        most_audio_ms: float = MOST_BUFFER_MS,
     ) -> None:
         self._ident = ident
         self._settings = Settings(model or default_model, is_model_fixed=model is not None)
@@ -74,7 +76,7 @@ class RealtimeSession:
         self._effects: list[Effect] = []
         self._num_events = self._num_ids = 0
         self._conversation = Conversation()
-        self._audio = AudioInput()
+        self._audio = AudioInput(most_audio_ms)
         self._listen()
         self._speech_ident = ""
         self._transcripts: list[_Transcript] = []
