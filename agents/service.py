@@ -91,6 +91,9 @@ class Service:
         record: where the run is recorded; None: in a file that is deleted in the end unless somebody asks to keep it.
             A run that starts anew is recorded in a file of its own, beside the first (`path_of_run`).
         on_trouble: is told, in the recorder's thread, why the run is not recorded any more; observers are told anyway.
+
+    Attributes:
+        door: all connections, while it runs.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Service:
         self._runs = 0
         self._troubles: list[str] = []
         self._notices: list[Notice] = []
+        self.door: Door | None = None
         self._on_trouble = on_trouble
         self._recorder: Recorder | None = None
         self._driver = self._begin(make_plan([]))
@@ -184,7 +188,7 @@ class Service:
         runner = web.AppRunner(app, shutdown_timeout=1.0, handler_cancellation=True)
         await runner.setup()
         assert runner.server is not None
-        door = Door(runner.server, self._access.limits)
+        door = self.door = Door(runner.server, self._access.limits)
         listening = None
         try:
             listening = await self._listen(door, host, port, or_any=or_any)

@@ -10,6 +10,7 @@ MAY_LACK = (
     "numba is missing",
     "splintr-rs has no build for this Python",
     "tmux is not installed",
+    "openssl is not installed",
     "no package index can be reached",
     "needs a device that is always full",
     "no folder here that nobody can write to",

@@ -20,7 +20,7 @@ from subsecond.agents.wire.base import End, ModelRequest, Outcome, Reply
 from subsecond.engine.core.config import MAX_OUTPUT_TOKENS, MAX_TOKENS, Status, Submission
 from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.driver import LiveDriver
-from subsecond.engine.live.outside import Progress, Ticket
+from subsecond.engine.live.outside import Conversation, Progress, Ticket
 
 from .conversations import ConversationBook
 from .troubles import Troubles
@@ -137,7 +137,7 @@ class Desk:
         self._past_s += now_s - self.now_s
         self._book = ConversationBook(
             driver.outside.open,
-            lambda conversation: driver.outside.close(conversation, driver.now_ps),
+            lambda conversation: self._close(driver, conversation),
             lambda group: _forget(driver, group),
             OUTSIDE_GROUPS,
         )
@@ -261,6 +261,13 @@ class Desk:
         self._due_s.pop(client, None)
         for name in names:
             self._book.drop(name)
+
+    def _close(self, driver: LiveDriver, conversation: Conversation) -> None:
+        """A conversation is over; of a request that it waits for nothing more will be heard."""
+        ticket = conversation.present
+        if ticket is not None and self._orders.pop(id(ticket), None) is not None:
+            self._held.discard(id(ticket))
+        driver.outside.close(conversation, driver.now_ps)
 
     def wake_at(self, client: Client, at_s: float) -> None:
         """Call `client.tick()` at a time of `now_s`, or soon after; one call that was asked for before is forgotten."""

@@ -34,7 +34,7 @@ class Line(web.RequestHandler):
 
     def __init__(self, door: Door, server: web.Server, idle_s: float) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(server, loop=loop, keepalive_timeout=idle_s, logger=log)
+        super().__init__(server, loop=loop, keepalive_timeout=idle_s, auto_decompress=False, logger=log)
         self._door = door
         self._quiet_since_s: float | None = time.monotonic()
 
