@@ -118,6 +118,8 @@ class OutsideAgents:
     def open(self) -> Conversation | None:
         """A new conversation; None: all sessions are taken."""
         if not self._free:
+            self._free_slots()  # nobody looks while nothing is under way
+        if not self._free:
             return None
         conversation = Conversation(self._next_session, self._free.popleft())
         self._next_session += 1

@@ -213,6 +213,19 @@ def test_sessions_are_free_again_when_agents_have_gone() -> None:
         live.submit(tickets[0].conversation)
 
 
+def test_the_place_of_an_idle_conversation_is_free_at_once() -> None:
+    """Nobody looks while nothing is under way: whoever wants a place must not wait for that."""
+    live = Live()
+    opened = [live.open() for _ in range(4)]
+    for one in opened:
+        live.until_replied(live.submit(one))
+    live.go(100)
+    for one in opened:
+        live.driver.outside.close(one, live.now)
+        assert live.until_replied(live.submit(live.open())).status is Status.FINISHED
+        live.go(100)
+
+
 def test_a_run_without_outside_agents_is_untouched_by_their_places() -> None:
     own = tool_turns(workload(sessions=6, requests=4, kinds=("coding", "voice")))
     alone = run_plan(plan(own, duration_s=0.06), compiled=False)
