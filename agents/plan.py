@@ -23,6 +23,8 @@ from subsecond.engine.workload.assembly import limit_turns, merge
 from subsecond.engine.workload.outside import outside_sessions, outside_workload
 from subsecond.engine.workload.traces import SAMPLE_PREFIX, read_traces
 
+from .reply_script import read_replies
+
 __all__ = ["AGENT_KINDS", "plan_run"]
 
 AGENT_KINDS = ("coding", "voice")
@@ -61,6 +63,7 @@ def plan_run(
     Raises:
         InputError: something in the scenario, a trace or the catalog cannot be used.
     """
+    read_replies(list(scenario.replies), scenario.where)  # what is wrong with them is said by every command
     facts = Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
     pipelines = {}
     for name, overrides in scenario.pipelines.items():
