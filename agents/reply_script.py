@@ -108,7 +108,9 @@ def _check(reply: ReplyTable, where: str, field: str) -> None:
 
 
 def _check_tokens(reply: ReplyTable, where: str, field: str) -> None:
-    points: Mapping[str, float] = reply.tokens if isinstance(reply.tokens, dict) else {"p50": reply.tokens or 1}
+    points: Mapping[str, float] = (
+        reply.tokens if isinstance(reply.tokens, dict) else {"p50": 1 if reply.tokens is None else reply.tokens}
+    )
     if not points:
         raise InputError(where, field, points, "quantiles such as { p50 = 80, p99 = 900 }")
     curve = sorted((probability_of(label, where, field), label, value) for label, value in points.items())

@@ -160,6 +160,7 @@ def test_demands_of_the_client_come_before_the_script() -> None:
         ({"agents": "both"}, "mine.toml: replies.0.agents: got 'both', expected coding or voice"),
         ({"order": 0}, "mine.toml: replies.0.order: got '0', expected a whole number from 1"),
         ({"tokens": 0.5}, "mine.toml: replies.0.tokens: got"),
+        ({"tokens": 0}, "mine.toml: replies.0.tokens.p50: got '0', expected quantiles"),
         ({"tokens": {}}, "mine.toml: replies.0.tokens: got '{}', expected quantiles such as"),
         ({"tokens": {"p50": 9, "p90": 8}}, "mine.toml: replies.0.tokens.p90: got '8.0', expected quantiles"),
         ({"tokens": {"p50": 9, "p50.0": 9}}, "mine.toml: replies.0.tokens.p50.0: got '9.0', expected quantiles"),
