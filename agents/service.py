@@ -18,6 +18,8 @@ from aiohttp import WSMsgType, web
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
+    Annotate,
+    Annotation,
     Command,
     Hello,
     InjectFault,
@@ -60,6 +62,9 @@ PS_PER_S = 10**12
 PS_PER_MS = 10**9
 #: Longest command, in bytes.
 MAX_COMMAND = 64 * 1024
+
+#: Characters of an annotation.
+MAX_ANNOTATION = 500
 
 #: Settings (as `--set` takes them) -> the plan that they make of the scenario.
 MakePlan = Callable[[Sequence[str]], Plan]
@@ -324,6 +329,8 @@ class Service:
                 return list(driver.inject(FaultTable(kind, 0.0, duration_s, lane, target, value)))
             case MendFault(kind, lane, target):
                 return list(driver.mend(kind, target, lane))
+            case Annotate(text, at_ps):
+                return [_annotation(text, driver.now_ps if at_ps is None else at_ps, driver.now_ps)]
             case SetKnob(lane, key, value):
                 return await self._turn(lane, key, value)
             case KeepRecording(path):
@@ -356,6 +363,20 @@ class Service:
         self._driver = self._begin(plan)
         self._restart.set()
         return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]
+
+
+def _annotation(text: str, at_ps: int, now_ps: int) -> Annotation:
+    """What somebody writes down, in one line.
+
+    Raises:
+        InputError: there is nothing in it, or too much, or the instant has not come.
+    """
+    words = " ".join(text.split())
+    if not 0 < len(words) <= MAX_ANNOTATION:
+        raise InputError("annotate", "text", text, f"1 to {MAX_ANNOTATION} characters")
+    if not 0 <= at_ps <= now_ps:
+        raise InputError("annotate", "at_ps", at_ps, f"an instant of the run so far, from 0 to {now_ps}")
+    return Annotation(at_ps, words)
 
 
 def _gateway(driver: LiveDriver, limits: Limits) -> Gateway:

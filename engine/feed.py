@@ -10,6 +10,8 @@ import msgspec
 
 __all__ = [
     "VERSION",
+    "Annotate",
+    "Annotation",
     "BudgetInfo",
     "Clock",
     "Command",
@@ -283,6 +285,13 @@ class OutsideAgent(msgspec.Struct, frozen=True, tag="outside-agent"):
     lag_ms: float | None = None
 
 
+class Annotation(msgspec.Struct, frozen=True, tag="annotation"):
+    """Somebody who watches has written something down about an instant of the run."""
+
+    at_ps: int
+    text: str
+
+
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """Something that a person should read; `level` is info, warning or error; `dropped`: gauges that were left out."""
 
@@ -348,14 +357,21 @@ class MendFault(msgspec.Struct, frozen=True, tag="mend"):
     target: int = 0
 
 
+class Annotate(msgspec.Struct, frozen=True, tag="annotate"):
+    """Write something down about an instant that has been; `at_ps`: None for now."""
+
+    text: str
+    at_ps: int | None = None
+
+
 class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
     """Keep the recording of this run, at `path` if one is given."""
 
     path: str | None = None
 
 
-Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | OutsideAgent | Notice
-Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | MendFault | KeepRecording
+Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | OutsideAgent | Annotation | Notice
+Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | MendFault | Annotate | KeepRecording
 
 _encoder = msgspec.json.Encoder()
 _messages = msgspec.json.Decoder(Message)

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Command, KeepRecording, Pause, Resume, SetSpeed, Step
+from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetSpeed, Step
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screen_picture import screen_text
+from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import Dialog, HelpDialog
 from subsecond.tui.screens.feel import FeelView
@@ -55,6 +56,7 @@ _WHY_NOT: Final = {
     "restart": "The service is there, or somebody else looks after it.",
     "keep": "This is a recording already.",
     "load": "This is a recording: nothing about it can be changed.",
+    "annotate": "This is a recording: reading it changes nothing, so that nothing can be written into it.",
 }
 
 
@@ -110,6 +112,7 @@ class SubsecondApp(App[None]):
         Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
         Binding("l", "load", "Load", tooltip="How many sessions are at work, or begin per second"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
+        Binding("A", "annotate", "Annotate", show=False, tooltip="Write down what is to be seen here"),
         Binding("t", "theme", "Theme", tooltip="Light or dark"),
         # The same keys while they cannot act.
         Binding("left_square_bracket,right_square_bracket", "why('seek')", show=False),
@@ -120,6 +123,7 @@ class SubsecondApp(App[None]):
         Binding("k", "why('next_agent')", show=False),
         Binding("r", "why('keep')", show=False),
         Binding("l", "why('load')", show=False),
+        Binding("A", "why('annotate')", show=False),
     ]
 
     def __init__(
@@ -273,7 +277,7 @@ class SubsecondApp(App[None]):
         self.run_worker(self._send(command), exit_on_error=False)
 
     async def _send(self, command: Command) -> None:
-        watch = self.travel.home if isinstance(command, KeepRecording) else self.travel.shown
+        watch = self.travel.home if isinstance(command, KeepRecording | Annotate) else self.travel.shown
         try:
             is_taken = await watch.source.send(command)
         except InputError as error:  # a recording that turns out to be damaged
@@ -298,6 +302,8 @@ class SubsecondApp(App[None]):
             return self.travel.away is not None
         if action == "load":
             return self.travel.replay is None
+        if action == "annotate":
+            return self.travel.is_home_run
         if action == "keep":
             return not isinstance(self.travel.home.source, ReplaySource)
         if action == "why":
@@ -386,6 +392,9 @@ class SubsecondApp(App[None]):
         self.glance.look()
         self._state_changed()
         return True
+
+    def action_annotate(self) -> None:
+        self.push_screen(AnnotateDialog())
 
     def action_keep(self) -> None:
         self.command(KeepRecording())

@@ -72,7 +72,8 @@ class Glance:
         if path == self._travel.recording:  # something else may be shown meanwhile
             self._known = path, found
             faults = [fault.at_ps for fault in found.faults]
-            self._set(TimelineData(found.end_ps, found.late, faults, [at for at, _ in found.knobs]))
+            notes = [note.at_ps for note in found.annotations]
+            self._set(TimelineData(found.end_ps, found.late, faults, [at for at, _ in found.knobs], notes))
 
     def _set(self, data: TimelineData | None) -> None:
         if data is not self.data:

@@ -70,6 +70,11 @@ class Travel:
         )
 
     @property
+    def is_home_run(self) -> bool:
+        """Whether a live run is shown, as it is or as it was: what somebody says of it can be written down."""
+        return not isinstance(self.home.source, ReplaySource) and (self.away is None or self.is_past)
+
+    @property
     def recording(self) -> Path | None:
         """The recording of what is shown; None: there is none on this machine."""
         if self.replay is not None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Hello, Message, Notice
+from subsecond.engine.feed import Annotation, Hello, Message, Notice
 from subsecond.tui.model import Model
 from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.source import Gone, Item, Refused, Source
+from subsecond.tui.verdict import clock_words
 
 __all__ = ["Severity", "Tell", "Watch", "Word"]
 
@@ -105,6 +106,8 @@ class Watch:
             return
         if isinstance(item, Notice) and not self.is_jumping:
             self._tell(Word(item.text, _SEVERITY.get(item.level, "information")))
+        if isinstance(item, Annotation) and not self.is_jumping:
+            self._tell(Word(item.text, title=f"Noted at {clock_words(item.at_ps)}"))
         try:
             self.model.add(item)
         except ValueError as error:

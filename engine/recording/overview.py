@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import FaultNote, SetKnob
+from subsecond.engine.feed import Annotation, FaultNote, SetKnob
 
 from .reader import Recording
 
@@ -28,6 +28,7 @@ class Overview:
         turns, late: turns that ended in each second, on all lanes, and those of them that failed or missed a budget;
             [seconds].
         knobs: parameters that were changed, with the time in ps.
+        annotations: what was written down about an instant.
         seq: number of the last turn that is counted.
         is_finished: whether nothing can come any more.
     """
@@ -37,6 +38,7 @@ class Overview:
     late: Int64
     faults: tuple[FaultNote, ...]
     knobs: tuple[tuple[int, SetKnob], ...]
+    annotations: tuple[Annotation, ...]
     seq: int
     is_finished: bool
 
@@ -67,6 +69,7 @@ def overview(recording: Recording, before: Overview | None = None) -> Overview:
         late=late,
         faults=tuple(recording.faults()),
         knobs=tuple(recording.knobs()),
+        annotations=tuple(recording.annotations()),
         seq=seq,
         is_finished=is_finished,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 
 from .opening import check, connect, reading, remove_copy
 from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
@@ -188,7 +188,7 @@ class Recording:
     @property
     def duration_ps(self) -> int:
         """Time of the last thing that happened so far."""
-        ends = [self._one(f"SELECT max(at_ps) FROM {table}") for table in TABLES]
+        ends = [self._one(f"SELECT max(at_ps) FROM {table}") for table in TABLES if self._tables[table]]
         ends += [self._one("SELECT max(end_ps) FROM turns"), self.metadata().end_ps]
         with reading(self.path):
             return max((int(end) for end in ends if end is not None), default=0)
@@ -269,6 +269,10 @@ class Recording:
         # what is told again of a fault is told later, so that the last note of each holds
         return list({(m.at_ps, m.lane, m.kind, m.target, m.value): m for m in notes}.values())
 
+    def annotations(self, until_ps: int | None = None) -> list[Annotation]:
+        """What was written down about instants up to a moment, by these."""
+        return [m for _, _, m in self._messages("annotations", -1, until_ps) if isinstance(m, Annotation)]
+
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""
         query = f"SELECT {self._tables['knobs']} FROM knobs WHERE at_ps <= ? ORDER BY at_ps, seq"
@@ -320,12 +324,11 @@ class Recording:
             return counts, max((int(row[3]) for row in rows), default=since_seq)
 
     def told(self, since_ps: int, until_ps: int, *, gauges_ps: int) -> Iterator[Message]:
-        """What a picture of a moment is made of, as `messages` gives it: all turns, faults and notices of a window.
-
-        Clocks are left out. Of loads and of each agent from outside the latest is given, of gauges the last of each
+        """What a picture of a moment is made of, as `messages` gives it: everything of a window, but
+        no clocks. Of loads and of each agent from outside the latest is given, of gauges the last of each
         lane and second, and none that is older than `gauges_ps` at the window's end.
         """
-        streams = [self._messages(table, since_ps, until_ps) for table in ("turns", "faults", "notices")]
+        streams = [self._messages(table, since_ps, until_ps) for table in ("turns", "faults", "notices", "annotations")]
         load = "SELECT max(seq) FROM loads WHERE at_ps > ? AND at_ps <= ?"
         streams.append(self._chosen("loads", load, since_ps, until_ps))
         gauges = (

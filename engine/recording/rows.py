@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from subsecond.engine.feed import (
+    Annotation,
     Clock,
     FaultNote,
     Gauges,
@@ -52,6 +53,7 @@ TABLES = {
     "faults": "seq, at_ps, lane, kind, target, value, until_ps",
     "knobs": "seq, at_ps, lane, key, value",
     "notices": "seq, at_ps, level, text, dropped",
+    "annotations": "seq, at_ps, text",
     "outside_agents": "seq, at_ps, agent, name, protocol, address, kind, lane, is_connected, since_ps, sessions, "
     "turns, missed, open_requests, stage, bytes_in, bytes_out, errors, last_error, lag_ms",
 }
@@ -151,6 +153,8 @@ def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | Non
         return "knobs", (seq, now_ps, m.lane, m.key, _json.encode(m.value).decode())
     if isinstance(m, Notice):
         return "notices", (seq, now_ps, m.level, m.text, m.dropped)
+    if isinstance(m, Annotation):
+        return "annotations", (seq, m.at_ps, m.text)
     if isinstance(m, OutsideAgent):
         return "outside_agents", _agent_row(seq, m, now_ps)
     return None
@@ -192,6 +196,10 @@ def _notice(row: Row) -> Notice:
     return Notice(row[2], row[3], row[4])
 
 
+def _annotation(row: Row) -> Annotation:
+    return Annotation(row[1], row[2])
+
+
 def read_knob(row: Row) -> SetKnob:
     """The command of a row of `knobs`."""
     return SetKnob(row[2], row[3], _value.decode(row[4]))
@@ -204,5 +212,6 @@ READERS: dict[str, Callable[[Row], Message]] = {
     "loads": _load,
     "faults": _fault,
     "notices": _notice,
+    "annotations": _annotation,
     "outside_agents": _agent,
 }

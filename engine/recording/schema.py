@@ -99,6 +99,9 @@ CREATE TABLE notices (
   level TEXT,               -- info, warning or error
   text TEXT, dropped INTEGER
 );
+CREATE TABLE annotations (  -- what those who watched wrote down about an instant of the run
+  seq INTEGER PRIMARY KEY, at_ps INTEGER, text TEXT
+);
 CREATE TABLE outside_agents (  -- agents connected from outside: a row whenever something about one changes
   seq INTEGER PRIMARY KEY, at_ps INTEGER,
   agent INTEGER,            -- number of the agent
@@ -163,6 +166,7 @@ CREATE INDEX clocks_by_time ON clocks (at_ps);
 CREATE INDEX loads_by_time ON loads (at_ps);
 CREATE INDEX faults_by_time ON faults (at_ps);
 CREATE INDEX outside_agents_by_time ON outside_agents (at_ps);
+CREATE INDEX annotations_by_time ON annotations (at_ps);
 CREATE INDEX knobs_by_time ON knobs (at_ps);
 CREATE INDEX notices_by_time ON notices (at_ps);
 """

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 
 from .file import begin_file, finish_file, part_of, publish, reason_of, remove_file
 from .places import check_target, new_path
@@ -307,4 +307,4 @@ class Recorder:
 
 
 def _time_of(message: Message | SetKnob) -> int:
-    return message.at_ps if isinstance(message, Gauges | Clock | Load | FaultNote) else 0
+    return message.at_ps if isinstance(message, Gauges | Clock | Load | FaultNote | Annotation) else 0

@@ -23,6 +23,8 @@ from subsecond.agents.plan import plan_run
 from subsecond.agents.service import MakePlan, Service
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
+    Annotate,
+    Annotation,
     Clock,
     Command,
     FaultNote,
@@ -202,6 +204,11 @@ def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> Non
         ('{"type": "set-load", "agents": "coding"}', "arrivals_per_s"),
         ('{"type": "set-load", "agents": "coding", "sessions": 1, "arrivals_per_s": 1}', "both"),
         ('{"type": "inject", "kind": "meteor"}', "meteor"),
+        ('{"type": "annotate"}', "not understood"),
+        ('{"type": "annotate", "text": " \\n "}', "1 to 500 characters"),
+        (b'{"type": "annotate", "text": "%s"}' % (b"x" * 501), "1 to 500 characters"),
+        ('{"type": "annotate", "text": "too early", "at_ps": -1}', "instant of the run so far"),
+        ('{"type": "annotate", "text": "too late", "at_ps": 1000000000000000000}', "instant of the run so far"),
         ('{"type": "mend", "kind": "throttle"}', "there is none"),
         ('{"type": "mend", "kind": "throttle", "lane": "tpu"}', "tpu"),
         ('{"type": "inject", "kind": "stall", "duration_s": -1}', "duration_s"),
@@ -347,6 +354,25 @@ def test_every_run_of_a_service_that_records_has_a_file_of_its_own(tmp_path: Pat
         with Recording.open(tmp_path / name) as recording:
             assert recording.metadata().is_finished
             assert recording.num_turns > 0
+
+
+def test_what_is_written_down_reaches_everybody_and_the_recording(tmp_path: Path) -> None:
+    past = Annotation(30 * 10**12, "cut off here: \u200b\x1b[31m")
+    told: list[Annotation] = []
+
+    async def test(url: str) -> None:
+        async with connect(url) as one, connect(url) as other:
+            await ask(one, Annotate("  cut off\nhere: \u200b\x1b[31m ", past.at_ps))
+            assert await until(other, Annotation) == past
+            await ask(other, Annotate("now"))
+            told.append(await until(one, Annotation, lambda note: note.text == "now"))
+            async with connect(url) as late:
+                assert [await until(late, Annotation) for _ in range(2)] == [past, *told]
+
+    served(test, record=tmp_path / "a.subsecond")
+    assert told[0].at_ps > 60 * 10**12
+    with Recording.open(tmp_path / "a.subsecond") as recording:
+        assert recording.annotations() == [past, *told]
 
 
 def test_an_owned_service_ends_with_its_owner() -> None:

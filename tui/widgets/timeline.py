@@ -1,4 +1,4 @@
-"""The whole run in one line, with late turns, faults, knobs and the instant that is shown; a click goes elsewhere."""
+"""The whole run in one line, with what happened to it, and the instant that is shown; a click goes elsewhere."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ __all__ = ["Timeline", "TimelineData"]
 PS_PER_S = 10**12
 #: From no late turn to as many as in the column that has most of them.
 _LEVELS = "·▁▂▃▄▅▆▇█"
+#: Faults, knobs, annotations: what is written over the bar.
+_MARKS = "FKA"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,21 +31,22 @@ class TimelineData:
     Attributes:
         end_ps: how far it has come.
         late: late turns by the second of their end, [seconds].
-        faults_ps, knobs_ps: when a fault began or a parameter was changed.
+        faults_ps, knobs_ps, notes_ps: when a fault began, when a parameter was changed, what somebody wrote about.
     """
 
     end_ps: int
     late: NDArray[np.int64]
     faults_ps: Sequence[int]
     knobs_ps: Sequence[int]
+    notes_ps: Sequence[int] = ()
 
 
 class Timeline(Canvas, can_focus=True):
     """One line: start, bar, end.
 
     In the bar the height of a block is the number of late turns, `F` the begin of a fault, `K` a change of a parameter,
-    and the letter in reverse the instant that is shown. Columns are made once for data and width; another instant
-    changes two cells.
+    `A` an annotation, and the letter in reverse the instant that is shown. Columns are made once for data and width;
+    another instant changes two cells.
     """
 
     class Seek(Message):
@@ -67,8 +70,8 @@ class Timeline(Canvas, can_focus=True):
     ]
     help_text: ClassVar[str] = (
         "The line at the bottom is the whole run. A higher block means more late turns, F is a fault, K a changed "
-        "parameter, the cell in reverse what is shown. Click or drag to go elsewhere; in focus (tab), left and right "
-        "go 1 s, with shift 10 s, home and end to its ends."
+        "parameter, A an annotation, the cell in reverse what is shown. Click or drag to go elsewhere; in focus (tab), "
+        "left and right go 1 s, with shift 10 s, home and end to its ends."
     )
 
     def __init__(self, *, empty: str = "The run at a glance shows once there is a recording.", id: str | None = None):
@@ -97,7 +100,7 @@ class Timeline(Canvas, can_focus=True):
             inks = [_ink(letter) for letter in self._letters]
             at = _column(self._at_ps, data.end_ps, columns)
             cells = self._letters.copy()
-            cells[at], inks[at] = cells[at] if cells[at] in "FK" else "┃", "cursor"
+            cells[at], inks[at] = cells[at] if cells[at] in _MARKS else "┃", "cursor"
             line.paste(len(start), cells, inks)
         line.put_right(end, "quiet")
         return [line.row()]
@@ -172,7 +175,7 @@ def _letters(data: TimelineData, columns: int) -> list[str]:
     counts = _by_column(data, columns)
     most = max(1, int(counts.max()))
     letters = [_LEVELS[-(-count * (len(_LEVELS) - 1) // most)] for count in counts.tolist()]
-    for instants, letter in ((data.knobs_ps, "K"), (data.faults_ps, "F")):
+    for instants, letter in ((data.notes_ps, "A"), (data.knobs_ps, "K"), (data.faults_ps, "F")):
         for at in instants:
             letters[_column(at, data.end_ps, columns)] = letter
     return letters
@@ -189,4 +192,4 @@ def _by_column(data: TimelineData, columns: int) -> NDArray[np.int64]:
 
 
 def _ink(letter: str) -> str:
-    return "bad" if letter == "F" else "strong" if letter == "K" else "quiet" if letter == "·" else "wait"
+    return "bad" if letter == "F" else "strong" if letter in "KA" else "quiet" if letter == "·" else "wait"

@@ -9,6 +9,7 @@ from pathlib import Path
 from support.recordings import S, gauges, hello
 
 from subsecond.engine.feed import Load
+from subsecond.engine.recording.overview import overview
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.writer import Recorder
 
@@ -29,6 +30,8 @@ def make_older(path: Path) -> None:
         connection.execute("CREATE TABLE older AS SELECT seq, at_ps, sessions, wanted FROM loads")
         connection.execute("DROP TABLE loads")
         connection.execute("ALTER TABLE older RENAME TO loads")
+        for table in ("annotations", "outside_agents"):
+            connection.execute(f"DROP TABLE {table}")
     connection.close()
 
 
@@ -42,3 +45,7 @@ def test_a_recording_without_later_fields_opens(tmp_path: Path) -> None:
         assert (server.flows, server.received_tokens, server.prefill_tokens, server.hit_tokens) == (0, 0, 0, 0)
         assert recording.hello().lanes[0].servers[0].link_tokens_per_s == 0.0
         assert list(recording.messages()) == [gauges(S), Load(S, (1, 2), (1, 2))]
+        assert recording.annotations() == []
+        assert recording.duration_ps == S
+        assert list(recording.told(-1, S, gauges_ps=S)) == [gauges(S), Load(S, (1, 2), (1, 2))]
+        assert overview(recording).annotations == ()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.recordings import S, hello, turn
 
-from subsecond.engine.feed import Clock, FaultNote, SetKnob
+from subsecond.engine.feed import Annotation, Clock, FaultNote, SetKnob
 from subsecond.engine.recording.overview import overview
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.writer import Recorder
@@ -41,11 +41,13 @@ def test_a_recording_that_grows_is_counted_on(tmp_path: Path) -> None:
             first = overview(recording)
             for number in range(1, 500):
                 recorder.put(turn(number))
+            recorder.put(Annotation(2 * S, "look"))
             recorder.put(Clock(900 * S, 0.0, 1.0, False, 0.0, 0.0))
             recorder.flush()
             second, fresh = overview(recording, first), overview(recording)
     assert (first.turns.sum(), second.turns.sum()) == (1, 500)
     assert second.end_ps == 900 * S
+    assert second.annotations == (Annotation(2 * S, "look"),)
     assert not second.is_finished
     for name in ("turns", "late"):
         assert getattr(second, name).tolist() == getattr(fresh, name).tolist()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.recordings import MS, STAGES, S, gauges, hello, turn
 
 from subsecond.engine.feed import (
+    Annotation,
     Clock,
     FaultNote,
     Gauges,
@@ -71,7 +72,8 @@ CLOCKS = st.builds(Clock, TIMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS, NUMBE
 PAIRS = st.tuples(COUNTS, COUNTS)
 LOADS = st.builds(Load, TIMES, PAIRS, PAIRS, st.one_of(st.just(()), st.tuples(NUMBERS, NUMBERS)))
 FAULTS = st.builds(FaultNote, TIMES, LANES, TEXTS, COUNTS, st.none() | NUMBERS, st.none() | TIMES)
-MESSAGES = st.lists(st.one_of(TURNS, GAUGES, CLOCKS, LOADS, FAULTS), max_size=30)
+NOTES = st.builds(Annotation, TIMES, TEXTS)
+MESSAGES = st.lists(st.one_of(TURNS, GAUGES, CLOCKS, LOADS, FAULTS, NOTES), max_size=30)
 
 
 def time_of(message: Message) -> int:
@@ -120,6 +122,8 @@ def test_messages_come_out_by_time_then_in_the_order_of_writing(messages: list[M
             ]
             assert recording.duration_ps == max(map(time_of, expected), default=0)
             assert recording.num_turns == len(ends)
+            notes = [m for m in expected if isinstance(m, Annotation)]
+            assert recording.annotations(middle) == [note for note in notes if note.at_ps <= middle]
 
 
 @settings(deadline=None, max_examples=40)
@@ -134,7 +138,8 @@ def test_the_state_at_a_moment_is_the_latest_of_each_kind(messages: list[Message
     assert state.gauges == {m.lane: m for m in past if isinstance(m, Gauges)}
     assert state.clock == next((m for m in reversed(past) if isinstance(m, Clock)), None)
     assert state.load == next((m for m in reversed(past) if isinstance(m, Load)), None)
-    faults = [m for m in past if isinstance(m, FaultNote)]
+    notes = [m for m in past if isinstance(m, FaultNote)]
+    faults = {(m.at_ps, m.lane, m.kind, m.target, m.value): m for m in notes}.values()  # told again, the last one holds
     assert list(state.faults) == [m for m in faults if m.until_ps is None or m.until_ps > at]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import FaultNote, SetKnob
+from subsecond.engine.feed import Annotate, Annotation, FaultNote, SetKnob
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.widgets.timeline import Timeline
@@ -85,6 +86,38 @@ def test_hand_and_arrows_lead_through_time(kit: SimpleNamespace, tmp_path: Path,
         assert app.travel.away is None
 
     kit.run(body, messages, size)
+
+
+def test_what_is_seen_is_written_down_now_and_in_the_past(kit: SimpleNamespace, tmp_path: Path) -> None:
+    messages = kit.record(tmp_path / "run.subsecond", [*playground(), Annotation(20 * S, "a first note")])
+
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.until_at(app, pilot, 60)
+        assert "A" in bar_of(kit, app)
+        await kit.press(app, pilot, "A", *"slow", "enter", "left_square_bracket")
+        await kit.until_at(app, pilot, 50)
+        await kit.press(app, pilot, "A")
+        assert "About 0:50.0 of the run." in kit.text_of(app)
+        await kit.press(app, pilot, *"here", "enter", "A", "enter", "A", *"no", "escape")
+
+    assert kit.run(body, messages).sent == [Annotate("slow", 60 * S), Annotate("here", 50 * S)]
+
+
+def test_nothing_is_written_into_a_recording(tmp_path: Path, kit: SimpleNamespace) -> None:
+    path = tmp_path / "other.subsecond"
+    hello, *rest = playground()
+    kit.record(path, [msgspec.structs.replace(hello, run="another"), *rest])
+    before = path.read_bytes()
+
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        app.travel.open(path)
+        await kit.until_at(app, pilot, 60)
+        await kit.press(app, pilot, "A")
+        assert len(app.screen_stack) == 1
+        assert "nothing can be written into it" in " ".join(note.message for note in app._notifications)
+
+    assert kit.run(body).sent == []
+    assert path.read_bytes() == before
 
 
 def test_help_explains_it_where_it_is(kit: SimpleNamespace, tmp_path: Path) -> None:

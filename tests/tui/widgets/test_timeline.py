@@ -32,8 +32,8 @@ def test_the_instant_is_on_the_bar(end_ps, share):
 def test_marks_stand_where_they_belong():
     late = np.zeros(101, np.int64)
     late[50], late[90] = 8, 1
-    text = shown(TimelineData(100 * S, late, [0], [100 * S]), 25 * S, 6 + 101 + 6)
-    assert text == " 0:00 F" + "·" * 24 + "┃" + "·" * 24 + "█" + "·" * 39 + "▁" + "·" * 9 + "K 1:40 "
+    text = shown(TimelineData(100 * S, late, [0], [100 * S], [0, 3 * S, 100 * S]), 25 * S, 6 + 101 + 6)
+    assert text == " 0:00 F··A" + "·" * 21 + "┃" + "·" * 24 + "█" + "·" * 39 + "▁" + "·" * 9 + "K 1:40 "
 
 
 class Shell(App):
