@@ -29,7 +29,7 @@ START_GAP_S: Final = 0.02
 START_S: Final = 10.0
 #: Handshakes at once, and seconds that turns under way are given at the end.
 HANDSHAKES: Final = 32
-GRACE_S: Final = 15.0
+GRACE_S: Final = 45.0
 #: Seconds between two looks at how late timers fire.
 TIMER_S: Final = 0.02
 
@@ -112,6 +112,11 @@ class Fleet:
     @property
     def reconnects(self) -> int:
         return self._connector.reconnects
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no other turn begins."""
+        return self._beats.over.is_set()
 
     def hurry(self) -> None:
         """Do not wait for the turns under way when the end has come."""

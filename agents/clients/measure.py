@@ -10,12 +10,16 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from subsecond.engine.core.results import STAGES
+
 from .events import ServerTimes
 
 __all__ = ["LATE_MS", "Quantiles", "Report", "Sends", "Tally", "Turn"]
 
 #: A turn that begins so much later than intended is a late send.
 LATE_MS: Final = 5.0
+#: Stages of a turn as they follow each other.
+ORDER: Final = ("audio_in", "endpointing", "speech_to_text", *STAGES, "tools", "text_to_speech", "audio_out")
 #: Turns that the picture while it runs is made of.
 RECENT: Final = 2000
 
@@ -172,4 +176,5 @@ class Tally:
 
     def stage_means_ms(self) -> dict[str, float]:
         """Mean of each of the server's stages that took any time, in order."""
-        return {name: ms / self._decomposed for name, ms in self._stage_ms.items() if ms > 0}
+        names = sorted(self._stage_ms, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        return {name: self._stage_ms[name] / self._decomposed for name in names if self._stage_ms[name] > 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -45,9 +45,8 @@ def progress_table(fleet: Fleet) -> RenderableType:
     for name, words in TIMED[fleet.orders.kind].items():
         for side in SIDES[:2]:
             table.add_row(f"{words}, {side}", *_cells(fleet.tally.quantiles(f"{side} {name}", RECENT)))
-    table.caption = Text(f"{progress_line(fleet)} · ctrl+c ends")
-    table.caption_justify = "left"
-    return table
+    ends = "waits for turns under way, ctrl+c again does not" if fleet.is_ending else "ctrl+c ends"
+    return Group(table, Text(f"{progress_line(fleet)} · {ends}"))
 
 
 def report_tables(report: Report) -> Iterator[RenderableType]:
@@ -104,10 +103,9 @@ def _sentences(report: Report) -> Iterator[str]:
         waiting = f"{counted(sends.unsent, 'turn')} had not found a free session"
         yield f"at the end {waiting}, {sends.unfinished:,} were under way"
     if report.interrupted:
-        took = (
-            f", over {_time(report.interruption_ms.p50)} after its first sound at p50" if report.interruption_ms else ""
-        )
-        yield f"{counted(report.interrupted, 'turn')} ended by an interruption{took}"
+        took = report.interruption_ms
+        after = f", {_time(took.p50)} after the caller's first sound at p50" if took else ""
+        yield f"{counted(report.interrupted, 'turn')} ended by interruption{after}"
     if report.reconnects:
         yield f"{counted(report.reconnects, 'connection')} replaced"
     for kind, count in report.errors.items():
