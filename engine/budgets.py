@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from subsecond.engine.catalog import Catalog, Entry
 from subsecond.engine.errors import InputError
 from subsecond.engine.scenario import BudgetTable
-from subsecond.engine.turns import Turns, TurnState
+from subsecond.engine.turns import TurnState
 
 __all__ = ["Budget", "budgets_of", "catalog_budget"]
 
@@ -25,6 +26,19 @@ _DEFAULTS = {
 }
 #: What the `span` of a catalog budget with one limit is about.
 _SPANS = ("turn", "ttft", "tpot")
+
+
+class Measured(Protocol):
+    """Turns as columns; see `Turns`."""
+
+    @property
+    def state(self) -> NDArray[Any]: ...
+    @property
+    def latency_ps(self) -> NDArray[np.int64]: ...
+    @property
+    def ttft_ps(self) -> NDArray[np.int64]: ...
+    @property
+    def tpot_ps(self) -> NDArray[np.int64]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Budget:
     percentile: float
     source: str
 
-    def met(self, turns: Turns) -> NDArray[np.bool_]:
+    def met(self, turns: Measured) -> NDArray[np.bool_]:
         """Per turn whether it was answered within every limit, [num_turns]."""
         met: NDArray[np.bool_] = turns.state == TurnState.ANSWERED
         for limit, column in (

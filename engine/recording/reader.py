@@ -6,6 +6,7 @@ import heapq
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, L
 
 from .opening import check, connect, reading, remove_copy
 from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
-from .schema import FIXED_COLUMNS, met_columns, turn_columns
+from .schema import FIXED_COLUMNS, met_columns, quoted, turn_columns
 
 __all__ = ["Metadata", "Recording", "State", "TurnColumns"]
 
@@ -238,6 +239,29 @@ class Recording:
         del columns["seq"]
         stages_ps, met = np.split(table[len(names) :], [self._num_stages])
         return TurnColumns(**columns, stages_ps=stages_ps.T, met=met.T)
+
+    def extremes(self, columns: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Least and greatest value of columns of `turns`; 0 for one without any."""
+        chosen = ", ".join(f"coalesce(min({quoted(name)}), 0), coalesce(max({quoted(name)}), 0)" for name in columns)
+        (row,) = self._rows(f"SELECT {chosen} FROM turns") if columns else [()]
+        with reading(self.path):
+            return {name: (int(row[2 * i]), int(row[2 * i + 1])) for i, name in enumerate(columns)}
+
+    def numbers(self, columns: Sequence[str], lane: int, since_ps: int = 0, until_ps: int | None = None) -> Int64:
+        """Columns of `turns` alone, of turns that began in a window: for long runs, of which all turns are wanted.
+
+        Returns:
+            [columns, turns] in the order of writing, -1 for what does not exist; open turns (state 0) too.
+        """
+        window = "lane = ? AND start_ps >= ? AND start_ps <= ?"
+        values = (lane, since_ps, _NEWEST if until_ps is None else until_ps)
+        count = int(self._rows(f"SELECT count(*) FROM turns WHERE {window}", *values)[0][0])
+        chosen = ", ".join(f"coalesce({quoted(name)}, -1)" for name in columns)
+        query = f"SELECT {chosen} FROM turns WHERE {window} ORDER BY seq LIMIT {count}"
+        with reading(self.path):
+            rows = self._connection.execute(query, values)
+            flat = np.fromiter(chain.from_iterable(rows), np.int64, count * len(columns))
+        return np.ascontiguousarray(flat.reshape(count, len(columns)).T)
 
     def turn(self, turn: int) -> list[TurnEnd]:
         """One turn on every lane that has it, by lane."""

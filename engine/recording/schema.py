@@ -222,7 +222,8 @@ def catalog_digest() -> str:
     return digest.hexdigest()
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of a column as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -238,13 +239,13 @@ def met_columns(hello: Hello) -> list[str]:
 
 def turn_columns(hello: Hello) -> str:
     """All columns of `turns` for a SELECT or INSERT, in order."""
-    return ", ".join((*FIXED_COLUMNS, *map(_quoted, (*stage_columns(hello), *met_columns(hello)))))
+    return ", ".join((*FIXED_COLUMNS, *map(quoted, (*stage_columns(hello), *met_columns(hello)))))
 
 
 def create_tables(connection: sqlite3.Connection, header: Header) -> None:
     """Make the tables of a new recording and write what is known at its start; commits."""
     hello = header.hello
-    columns = [f"{_quoted(name)} INTEGER" for name in (*stage_columns(hello), *met_columns(hello))]
+    columns = [f"{quoted(name)} INTEGER" for name in (*stage_columns(hello), *met_columns(hello))]
     columns = columns or ["no_stage INTEGER"]
     connection.executescript(
         f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"
@@ -309,11 +310,8 @@ def _named_turns(hello: Hello) -> str:
         "hit_tokens",
         "output_tokens",
         "attempts",
-        *(f"{_quoted(c)} / 1e9 AS {_quoted(c.removesuffix('_ps') + '_ms')}" for c in stage_columns(hello)),
-        *(
-            f"{_quoted(c)} AS {_quoted('met ' + b.name)}"
-            for c, b in zip(met_columns(hello), hello.budgets, strict=True)
-        ),
+        *(f"{quoted(c)} / 1e9 AS {quoted(c.removesuffix('_ps') + '_ms')}" for c in stage_columns(hello)),
+        *(f"{quoted(c)} AS {quoted('met ' + b.name)}" for c, b in zip(met_columns(hello), hello.budgets, strict=True)),
     ]
     joins = "turns JOIN lanes USING (lane) JOIN agents USING (agent) JOIN states USING (state)"
     return f"CREATE VIEW named_turns AS SELECT {', '.join(columns)} FROM {joins};"

@@ -205,7 +205,7 @@ def test_the_scenarios_are_listed(command: Command) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_tables_lose_no_figure_at_any_width(command: Command, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subsecond.tui.cli.table.FILE_WIDTH", columns)
+    monkeypatch.setattr("subsecond.tui.cli.grid.FILE_WIDTH", columns)
     pipelines = "trn-cs3,gpu,gpu-b200,gpu-disagg,cs3-alone,rubin-lpx,rubin-cpx"
     code, out, _ = command("run", *QUICK, "--pipelines", pipelines)
     assert code == 0

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from subsecond.engine.errors import InputError, SubsecondError
+from subsecond.engine.errors import SubsecondError
 from subsecond.tui.cli.catalog import app as catalog_app
+from subsecond.tui.cli.comparing import add_commands
+from subsecond.tui.cli.options import number as _number
+from subsecond.tui.cli.options import whole as _whole
 
 __all__ = ["app", "main"]
 
@@ -28,30 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def _whole(option: str) -> Callable[[str], int]:
-    """Reads the whole number that an option takes."""
-
-    def read(text: str) -> int:
-        try:
-            return int(text)
-        except ValueError:
-            raise InputError(option, "", text, "a whole number") from None
-
-    return read
-
-
-def _number(option: str) -> Callable[[str], float]:
-    """Reads the number that an option takes."""
-
-    def read(text: str) -> float:
-        try:
-            return float(text)
-        except ValueError:
-            raise InputError(option, "", text, "a number") from None
-
-    return read
 
 
 def _show_version(wanted: bool) -> None:
@@ -310,6 +288,9 @@ def validate(
     from subsecond.tui.cli.validate import validate as validate_command
 
     validate_command(file, json)
+
+
+add_commands(app)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Lanes of recordings held against each other: what differs, by how much, and whether it may be chance."""
