@@ -28,7 +28,7 @@ from subsecond.tui.owned import OwnedService
 
 VIEWS = ("race", "turn", "sessions", "pipelines", "feel")
 #: Seconds from the first turns on the screen until the measurement, in which caches fill.
-SETTLE_S = 4.0
+SETTLE_S = 14.0
 
 
 def watch(url: str, view: str, seconds: float, out: Path, *, is_profiled: bool) -> None:

@@ -204,7 +204,7 @@ class _LaneModel:
         #: The latest that is known of turns under way.
         self.open: OpenTurns | None = None
         #: The last gauges of each second of virtual time.
-        self._seconds: deque[Gauges] = deque(maxlen=KEEP_SECONDS + 1)
+        self._seconds: deque[tuple[int, Int64]] = deque(maxlen=KEEP_SECONDS + 1)
 
     def add_turn(self, turn: TurnEnd) -> None:
         self._waiting.append(turn)
@@ -223,10 +223,9 @@ class _LaneModel:
             raise ValueError("gauges with a number that no run has")
         self._gauges = gauges
         self.open = OpenTurns(gauges.lane, gauges.at_ps, gauges.open_turns, gauges.oldest)
-        if self._seconds and self._seconds[-1].at_ps // PS_PER_S == gauges.at_ps // PS_PER_S:
-            self._seconds[-1] = gauges
-        else:
-            self._seconds.append(gauges)
+        if self._seconds and self._seconds[-1][0] // PS_PER_S == gauges.at_ps // PS_PER_S:
+            self._seconds.pop()
+        self._seconds.append((gauges.at_ps, _server_figures(gauges)))
 
     def _count(self) -> None:
         if not self._waiting:
@@ -264,17 +263,19 @@ class _LaneModel:
         )
 
 
-def _gauge_series(seconds: deque[Gauges], servers: tuple[ServerInfo, ...]) -> GaugeSeries:
+def _server_figures(gauges: Gauges) -> Int64:
+    """What series are made of, [servers, figures]; as an array, for a snapshot holds minutes of them."""
     rows = [
-        [
-            (s.queued, s.batch, s.used_tokens, s.busy_ps, s.received_tokens, s.prefill_tokens, s.hit_tokens)
-            for s in gauges.servers
-        ]
-        for gauges in seconds
+        (s.queued, s.batch, s.used_tokens, s.busy_ps, s.received_tokens, s.prefill_tokens, s.hit_tokens)
+        for s in gauges.servers
     ]
-    values = np.array(rows, np.int64).reshape(len(seconds), len(servers), 7)
+    return np.array(rows, np.int64).reshape(len(rows), 7)
+
+
+def _gauge_series(seconds: deque[tuple[int, Int64]], servers: tuple[ServerInfo, ...]) -> GaugeSeries:
+    values = np.array([figures for _, figures in seconds], np.int64).reshape(len(seconds), len(servers), 7)
     queued, batch, used, busy_ps, received, prefill, hit = np.moveaxis(values, 2, 0)
-    at_ps = np.array([gauges.at_ps for gauges in seconds], np.int64)
+    at_ps = np.array([at_ps for at_ps, _ in seconds], np.int64)
     busy, link = np.full(queued.shape, -1.0), np.full(queued.shape, -1.0)
     if len(seconds) > 1:
         passed_ps = np.maximum(np.diff(at_ps), 1)[:, None]

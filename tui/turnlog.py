@@ -112,7 +112,7 @@ class TurnTable:
 
 
 class TurnLog:
-    """Collects turns. At least the last `keep` of them are there; memory is that of `2 * keep` rows at most.
+    """Collects turns. At least the last `keep` of them are there; memory is that of a quarter more rows.
 
     Tables that were taken before keep what they showed: rows are never overwritten.
     """
@@ -120,8 +120,9 @@ class TurnLog:
     def __init__(self, lane: int, num_stages: int, num_budgets: int, keep: int) -> None:
         self._lane = lane
         self._keep = keep
+        self._most = keep + (keep + 3) // 4
         self._num_stages = num_stages
-        self._columns = np.empty((_FIRST_STAGE + num_stages + num_budgets, min(256, 2 * keep)), np.int64)
+        self._columns = np.empty((_FIRST_STAGE + num_stages + num_budgets, min(256, self._most)), np.int64)
         self._rows = 0
 
     def add(self, turns: Sequence[TurnEnd]) -> TurnTable:
@@ -140,8 +141,8 @@ class TurnLog:
         size = self._columns.shape[1]
         if self._rows < size:
             return
-        kept = self._columns[:, -self._keep :] if size >= 2 * self._keep else self._columns
-        self._columns = np.empty((len(kept), min(2 * size, 2 * self._keep)), np.int64)
+        kept = self._columns[:, -self._keep :] if size >= self._most else self._columns
+        self._columns = np.empty((len(kept), min(2 * size, self._most)), np.int64)
         self._rows = kept.shape[1]
         self._columns[:, : self._rows] = kept
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from subsecond.engine.feed import TurnEnd
+from subsecond.engine.feed import Hello, TurnEnd
 from subsecond.engine.turns import TurnState
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.filter import FilterField
@@ -21,6 +22,10 @@ from subsecond.tui.widgets.table import Column, LiveTable, SortValue, TableRow
 from subsecond.tui.widgets.text import NOTHING, clean, lane_mark, state_look, time_text
 
 __all__ = ["SessionView", "SessionsView", "TableView"]
+
+Int64 = NDArray[np.int64]
+#: Figures of a session on one lane.
+_WIDTH = 7
 
 
 class TableView(View):
@@ -102,7 +107,9 @@ class SessionsView(TableView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: dict[int, tuple[tuple[int, ...], TableRow]] = {}
+        self._hello: Hello | None = None
+        self._seen: Int64 = np.empty((0, 0), np.int64)
+        self._made: dict[int, TableRow] = {}
 
     def columns(self, snapshot: Snapshot) -> list[Column]:
         columns = [Column("session", "session", 8, right=True), Column("agents", "agents", 8)]
@@ -124,35 +131,43 @@ class SessionsView(TableView):
         return f"{count:,} sessions with an ended turn. {names}. Enter shows a session's turns."
 
     def rows(self, snapshot: Snapshot) -> list[TableRow]:
-        size = max((len(lane.sessions) for lane in snapshot.lanes), default=0)
-        tables = []
-        for lane in snapshot.lanes:
-            s = lane.sessions
-            columns = np.stack((s.agent, s.turns, s.answered, s.sum_ps, s.last_ps, s.worst_ps, s.missed), axis=1)
-            tables.append(columns.tolist() + [[-1, 0, 0, 0, -1, -1, 0]] * (size - len(s)))
-        rows = []
-        for session in range(size):
-            values = tuple(value for table in tables for value in table[session])
-            known = self._known.get(session)
-            if known is not None and known[0] == values:
-                rows.append(known[1])
-            elif any(values[1::7]):
-                made = _session_row(snapshot, session, values)
-                self._known[session] = values, made
-                rows.append(made)
-        return rows
+        """Rows of sessions with an ended turn; only those that changed since the last call are made anew."""
+        if snapshot.hello is not self._hello:
+            self._hello, self._made, self._seen = snapshot.hello, {}, np.empty((0, 0), np.int64)
+        seen = _columns(snapshot)
+        if seen.shape[1] != self._seen.shape[1]:
+            self._made, self._seen = {}, np.empty((0, seen.shape[1]), np.int64)
+        both = min(len(seen), len(self._seen))
+        changed = np.ones(len(seen), np.bool_)
+        changed[:both] = (seen[:both] != self._seen[:both]).any(axis=1)
+        has_turns = (seen[:, 1::_WIDTH] > 0).any(axis=1)
+        for session in np.flatnonzero(changed & has_turns).tolist():
+            self._made[session] = _session_row(snapshot, session, tuple(seen[session].tolist()))
+        self._seen = seen
+        return [self._made[session] for session in np.flatnonzero(has_turns).tolist()]
 
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
         self.app.push_screen(SessionView(int(event.key)))
 
 
+def _columns(snapshot: Snapshot) -> Int64:
+    """What is shown of every session, lane after lane, [sessions, lanes * _WIDTH]."""
+    size = max((len(lane.sessions) for lane in snapshot.lanes), default=0)
+    found = np.empty((size, _WIDTH * len(snapshot.lanes)), np.int64)
+    for place, lane in enumerate(snapshot.lanes):
+        s, own = lane.sessions, found[:, place * _WIDTH : (place + 1) * _WIDTH]
+        own[: len(s)] = np.stack((s.agent, s.turns, s.answered, s.sum_ps, s.last_ps, s.worst_ps, s.missed), axis=1)
+        own[len(s) :] = (-1, 0, 0, 0, -1, -1, 0)
+    return found
+
+
 def _session_row(snapshot: Snapshot, session: int, values: tuple[int, ...]) -> TableRow:
-    kind = snapshot.hello.agents[max(values[::7])]
+    kind = snapshot.hello.agents[max(values[::_WIDTH])]
     cells = [str(session), kind]
     sort: list[SortValue] = [session, kind]
     is_late = False
-    for begin in range(0, len(values), 7):
-        _, turns, answered, total, *times, missed = values[begin : begin + 7]
+    for begin in range(0, len(values), _WIDTH):
+        _, turns, answered, total, *times, missed = values[begin : begin + _WIDTH]
         last, worst = (None if time < 0 else time for time in times)
         mean = total / answered if answered else None
         cells += [str(turns), time_text(mean), time_text(last), time_text(worst), f"{missed} !" if missed else "0  "]
