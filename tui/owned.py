@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,6 +21,8 @@ __all__ = ["OwnedService"]
 START_S = 120.0
 #: Where agents from outside look for it.
 PORT = 8765
+#: Where programs find the token.
+TOKEN_VARIABLE: Final = "SUBSECOND_TOKEN"
 #: Seconds that the service may take to finish its recording.
 STOP_S = 5.0
 
@@ -32,10 +36,14 @@ class OwnedService:
 
     Args:
         arguments: of `subsecond serve`.
+        port: where it serves; None: at the usual one, or any other if that is taken.
+        token: that everybody who connects must show; None: none.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], *, port: int | None = None, token: str | None = None) -> None:
+        self.token = token
         self._arguments = list(arguments)
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as the service
         self.url = ""
@@ -53,13 +61,23 @@ class OwnedService:
     def begin(self) -> None:
         """Start it, and do not wait until it is ready: `ready` does."""
         self.stop()
-        port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(PORT)
+        usual = PORT if self._port is None else self._port
+        port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(usual)
         command = [sys.executable, "-m", "subsecond.tui.cli", "serve", *self._arguments, "--port", port, "--owned"]
-        command.append("--or-any")  # several dashboards may run side by side
+        if self._port is None:
+            command.append("--or-any")  # several dashboards may run side by side
+        environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
+        if self.token is not None:
+            environment[TOKEN_VARIABLE] = self.token  # everybody can read a process's arguments
         self._errors.seek(0)
         self._errors.truncate()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+            env=environment,
         )
 
     async def ready(self) -> str:

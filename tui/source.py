@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, Protocol
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.uri import parse_uri
 
 from subsecond.engine.errors import InputError
@@ -61,17 +62,19 @@ class LiveSource:
 
     Args:
         url: `ws://HOST:PORT/v1/observe`, as the service says it.
+        token: that the service asks for; None: it asks for none.
 
     Raises:
         InputError: not the address of a websocket.
     """
 
-    def __init__(self, url: str, *, retry_s: float = RETRY_S) -> None:
+    def __init__(self, url: str, *, token: str | None = None, retry_s: float = RETRY_S) -> None:
         try:
             parse_uri(url)
         except (InvalidURI, ValueError):
             raise InputError("--attach", "", url, "an address such as ws://127.0.0.1:8765/v1/observe") from None
         self._url = url
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._retry_s = retry_s
         self._socket: ClientConnection | None = None
 
@@ -84,14 +87,19 @@ class LiveSource:
         while True:
             try:
                 async with connect(
-                    self._url, open_timeout=OPEN_S, max_size=MAX_MESSAGE, compression=None, proxy=None
+                    self._url,
+                    additional_headers=self._headers,
+                    open_timeout=OPEN_S,
+                    max_size=MAX_MESSAGE,
+                    compression=None,
+                    proxy=None,
                 ) as socket:
                     self._socket = socket
                     async for data in socket:
                         yield _read(data)
                     yield Gone("the service has ended")
             except InvalidHandshake as error:
-                yield Gone(f"no service at {self._url}: {error}")
+                yield Gone(f"no service at {self._url}: {_refusal(error)}")
             except ConnectionClosed as error:
                 yield Gone(f"the connection broke: {error.rcvd.reason if error.rcvd else 'no farewell'}")
             except (OSError, TimeoutError) as error:
@@ -110,6 +118,12 @@ class LiveSource:
         except ConnectionClosed:
             return False
         return True
+
+
+def _refusal(error: InvalidHandshake) -> str:
+    if isinstance(error, InvalidStatus) and error.response.status_code == HTTPStatus.UNAUTHORIZED:
+        return "it asks for another token (--token, or SUBSECOND_TOKEN)"
+    return str(error)
 
 
 def _reason(error: OSError | TimeoutError) -> str:

@@ -35,7 +35,7 @@ class StartingSource:
     async def items(self) -> AsyncIterator[Item]:
         """Messages, once it is ready."""
         try:
-            self._live = LiveSource(await self._service.ready())
+            self._live = LiveSource(await self._service.ready(), token=self._service.token)
         except SubsecondError as error:
             self.failure = error
             self._give_up()

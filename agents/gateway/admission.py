@@ -12,16 +12,28 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from subsecond.engine.errors import InputError
+
 from .door import Line
 from .refusals import as_json, refusal
 
-__all__ = ["LOOPBACK", "allow_origin", "entrance", "is_loopback", "may_enter"]
+__all__ = ["LOOPBACK", "allow_origin", "check_token", "entrance", "is_loopback", "may_enter"]
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 #: Subprotocol by which browsers' clients of the Realtime protocol carry a key.
 KEY_PROTOCOL: Final = "openai-insecure-api-key."
 #: Letters of a path that are repeated to who asked for it.
 SHOWN: Final = 100
+
+
+def check_token(token: str) -> None:
+    """A token must arrive as it was sent.
+
+    Raises:
+        InputError: it holds what a header cannot carry.
+    """
+    if not token.isprintable() or token != token.strip():
+        raise InputError("--token", "", "one that no header can carry", "letters, digits and signs, no blanks around")
 
 
 def is_loopback(host: str) -> bool:

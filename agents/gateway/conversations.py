@@ -9,6 +9,7 @@ the first segment, are shared by all conversations that begin with them.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ __all__ = ["ConversationBook", "Placement"]
 
 #: Tokens from which on a first segment is worth being shared: a block of vLLM's prefix cache.
 LEAST_SHARED: Final = 16
+#: Idle conversations that are given up at most for a new one: a place is free when every pipeline has done with it.
+MAKE_WAY: Final = 16
 
 
 @dataclass(slots=True)
@@ -123,12 +126,13 @@ class ConversationBook:
     def _begin(self) -> _Known | None:
         conversation = self._open_one()
         if conversation is None:
-            idle = next((known for known in self._known.values() if known.conversation.present is None), None)
-            if idle is None:
-                return None
-            self._close(idle)
-            conversation = self._open_one()
-            if conversation is None:  # its place is free when the lanes have done with it
+            idle = (known for known in self._known.values() if known.conversation.present is None)
+            for known in list(itertools.islice(idle, MAKE_WAY)):
+                self._close(known)
+                conversation = self._open_one()
+                if conversation is not None:
+                    break
+            else:  # all of them are still at work on a pipeline that shadows the one that has replied
                 return None
         known = _Known(conversation)
         self._known[conversation.number] = known

@@ -18,15 +18,15 @@ from subsecond.agents.gateway.limits import Limits
 from subsecond.agents.gateway.server import Gateway
 from subsecond.agents.plan import OUTSIDE_GROUPS
 from subsecond.agents.service import Access, MakePlan, Service
-from subsecond.engine.feed import Message, decode_message
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.run import Plan
 from subsecond.engine.workload.assembly import merge
 from subsecond.engine.workload.outside import outside_sessions, outside_workload
 
-__all__ = ["Served", "frames", "outside_plan", "served", "until"]
+__all__ = ["SLOTS", "Served", "frames", "outside_plan", "running", "served", "until"]
 
 WAIT_S = 60.0
+#: Conversations of agents that can go on at a time.
 SLOTS = 64
 #: Tasks of a service that nobody has connected to, and of the test.
 TASKS = 10
@@ -130,7 +130,7 @@ class Served:
             await until(lambda: not self.leftovers())
         except TimeoutError:
             raise AssertionError(f"left behind: {self.leftovers()}") from None
-        self.session = aiohttp.ClientSession()
+        self.session = client_session()
 
 
 @asynccontextmanager
@@ -147,7 +147,7 @@ async def running(
             task.result()
         url = address.result().replace("ws", "http", 1).removesuffix("/v1/observe")
         await until(lambda: len(asyncio.all_tasks()) == TASKS)
-        one = Served(service, url, aiohttp.ClientSession(), asyncio.all_tasks())
+        one = Served(service, url, client_session(), asyncio.all_tasks())
         try:
             yield one
         finally:
@@ -168,6 +168,11 @@ def served(test: Callable[[Served], Awaitable[None]], make_plan: MakePlan = outs
     asyncio.run(run())
 
 
+def client_session() -> aiohttp.ClientSession:
+    """A client with as many connections as it likes."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+
+
 async def frames(socket: aiohttp.ClientWebSocketResponse, *last: str) -> list[dict[str, Any]]:
     """Frames up to the first one of a type (or op)."""
     found = []
@@ -176,13 +181,3 @@ async def frames(socket: aiohttp.ClientWebSocketResponse, *last: str) -> list[di
         found.append(frame)
         if frame.get("type", frame.get("op")) in last:
             return found
-
-
-async def observed(one: Served, count: Callable[[Message], bool]) -> Message:
-    """The first message to observers that fits."""
-    async with one.connect("/v1/observe") as socket:
-        async for data in socket:
-            message = decode_message(data.data)
-            if count(message):
-                return message
-    raise AssertionError("the feed ended")

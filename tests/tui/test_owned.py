@@ -6,20 +6,22 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from support.processes import is_alive, until
 
 from subsecond.engine.errors import InputError, SubsecondError
-from subsecond.engine.feed import Hello, Pause, TurnEnd
+from subsecond.engine.feed import Hello, Notice, Pause, TurnEnd
 from subsecond.tui.owned import OwnedService
-from subsecond.tui.source import Gone, Item
+from subsecond.tui.source import Gone, Item, LiveSource
 from subsecond.tui.starting import StartingSource
 
 ARGUMENTS = ["playground", "--set", "coding.sessions=2", "--set", "voice.sessions=2"]
@@ -62,6 +64,34 @@ def test_it_comes_back_at_the_same_address(service: OwnedService) -> None:
     assert pid_of(service) != first
     assert not is_alive(first)
     assert "ok" in health(url)
+
+
+def test_a_port_that_is_wanted_is_taken_or_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with OwnedService(ARGUMENTS, port=port) as owned, pytest.raises(InputError, match=f"--port: got '{port}'"):
+            owned.start()
+    with OwnedService(ARGUMENTS, port=port) as owned:
+        assert owned.start() == f"ws://127.0.0.1:{port}/v1/observe"
+
+
+def test_where_agents_connect_is_told_if_the_usual_port_is_taken(service: OwnedService) -> None:
+    async def told() -> str:
+        async with aclosing(LiveSource(service.start()).items()) as items:  # type: ignore[type-var]  # it is a generator
+            async for item in items:
+                if isinstance(item, Notice):
+                    return item.text
+        raise AssertionError("nothing was told")
+
+    with suppress(OSError):  # somebody else has it: as good
+        taken = socket.create_server(("127.0.0.1", 8765))
+    try:
+        text = asyncio.run(asyncio.wait_for(told(), WAIT_S))
+        assert text == f"port 8765 is taken: agents connect to {urlsplit(service.url).port} instead"
+    finally:
+        with suppress(NameError):
+            taken.close()
 
 
 def test_stopping_leaves_no_process_and_no_recording(service: OwnedService, tmp_path: Path) -> None:
@@ -130,6 +160,23 @@ def watched(service: OwnedService) -> tuple[list[Item], StartingSource, list[str
     service.begin()
     asyncio.run(asyncio.wait_for(watch(), WAIT_S))
     return items, source, given_up
+
+
+def test_who_watches_it_shows_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("SUBSECOND_TOKEN", "of somebody else")
+
+    async def first(source: LiveSource) -> Item:
+        async with aclosing(source.items()) as items:  # type: ignore[type-var]  # it is a generator
+            return await asyncio.wait_for(anext(items), WAIT_S)
+
+    with OwnedService(ARGUMENTS, token="of this one") as owned:
+        told = asyncio.run(first(LiveSource(owned.start())))
+        assert isinstance(told, Gone)
+        assert "another token" in told.reason
+        assert isinstance(watched(owned)[0][0], Hello)
+    with OwnedService(ARGUMENTS) as owned:  # none is asked for, whatever the environment says
+        assert isinstance(asyncio.run(first(LiveSource(owned.start()))), Hello)
 
 
 def test_it_is_watched_from_before_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,13 @@ app = typer.Typer(
 )
 
 
+#: Of commands that serve, or watch what is served.
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="SUBSECOND_TOKEN", show_default=False, help="Token that all who connect must show."),
+]
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(version("subsecond"))
@@ -46,7 +53,7 @@ def _options(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        live()
+        live(token=os.environ.get("SUBSECOND_TOKEN"))
 
 
 @app.command(short_help="Run a scenario and show who kept the budgets.")
@@ -125,11 +132,28 @@ def live(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            parser=_whole("--port"), metavar="N", help="Port for agents; by default 8765, or any if that is taken."
+        ),
+    ] = None,
+    gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
+    token: Token = None,
 ) -> None:
     """Race the pipelines live on the dashboard; this is what `subsecond` alone does."""
     from subsecond.tui.cli.live import live_command
 
-    live_command(scenario=scenario, speed=speed, head_start_s=head_start, settings=settings or [], record=record)
+    live_command(
+        scenario=scenario,
+        speed=speed,
+        head_start_s=head_start,
+        settings=settings or [],
+        record=record,
+        port=port,
+        gateway=gateway,
+        token=token or None,
+    )
 
 
 @app.command(short_help="Run a scenario live, without a screen.")
@@ -150,8 +174,10 @@ def serve(
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
     gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
-    token: Annotated[
-        str | None, typer.Option(envvar="SUBSECOND_TOKEN", help="Token that all who connect must show.")
+    token: Token = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option("--limit", metavar="NAME=VALUE", help="What clients may take: connections=100; repeatable."),
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
@@ -171,6 +197,7 @@ def serve(
         record=record,
         gateway=gateway,
         token=token,
+        limits=limits or [],
         tls_cert=tls_cert,
         tls_key=tls_key,
         owned=owned,
@@ -181,11 +208,12 @@ def serve(
 @app.command()
 def tui(
     attach: Annotated[str, typer.Option(metavar="URL", help="Address that `subsecond serve` says.")],
+    token: Token = None,
 ) -> None:
     """Watch and steer a service that runs somewhere else."""
     from subsecond.tui.cli.tui import tui_command
 
-    tui_command(attach=attach)
+    tui_command(attach=attach, token=token or None)
 
 
 @app.command(short_help="Load a gateway with outside agents, and time it.")

@@ -13,9 +13,22 @@ __all__ = ["live_command"]
 
 
 def live_command(
-    *, scenario: str, speed: float, head_start_s: float, settings: Sequence[str], record: Path | None
+    *,
+    scenario: str,
+    speed: float,
+    head_start_s: float,
+    settings: Sequence[str],
+    record: Path | None,
+    port: int | None,
+    gateway: bool,
+    token: str | None,
 ) -> None:
     """Run a scenario live and show it until the user leaves; then say where it stands.
+
+    Args:
+        port: where the service is; None: at the usual one, or any other if that is taken.
+        gateway: serve agents from outside, too.
+        token: that everybody who connects must show; None: none.
 
     Raises:
         InputError: no terminal, or the scenario or an option cannot be used.
@@ -28,7 +41,9 @@ def live_command(
         arguments += ["--set", setting]
     if record is not None:
         arguments += ["--record", str(record)]
-    with OwnedService(arguments) as service:
+    if not gateway:
+        arguments.append("--no-gateway")
+    with OwnedService(arguments, port=port, token=token) as service:
         service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp
         from subsecond.tui.starting import StartingSource

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from subsecond.agents.gateway.admission import check_token
+from subsecond.agents.gateway.limits import read_limits
 from subsecond.agents.plan import plan_run
 from subsecond.agents.service import Access, Service
 from subsecond.engine.errors import InputError
@@ -29,6 +31,8 @@ __all__ = ["serve_command"]
 RESERVE, RESERVE_HOURS = 400, 10
 #: Conversations of agents from outside that may go on at a time.
 OUTSIDE = 1024
+#: Files that are open beside the connections of agents: those who watch, recordings, libraries.
+OTHER_FILES = 512
 
 
 def serve_command(
@@ -42,6 +46,7 @@ def serve_command(
     record: Path | None,
     gateway: bool,
     token: str | None,
+    limits: Sequence[str],
     tls_cert: Path | None,
     tls_key: Path | None,
     owned: bool,
@@ -52,6 +57,7 @@ def serve_command(
     Args:
         gateway: serve agents from outside, too.
         token: that everybody who connects must show.
+        limits: what clients may take, as NAME=VALUE.
         tls_cert, tls_key: certificate and key as PEM files.
         owned: say the address as one JSON line on standard output, and end when standard input does: whoever started
             the service holds its other end, and nothing is left behind when that process is gone.
@@ -67,6 +73,10 @@ def serve_command(
     if not 0 <= head_start_s <= 1e5:
         raise InputError("--head-start", "", head_start_s, "a number of seconds from 0 to 100000")
 
+    if token is not None:
+        check_token(token)
+    access = Access(token=token or None, tls=_tls(tls_cert, tls_key), has_gateway=gateway, limits=read_limits(limits))
+    _allow_files(access.limits.connections)
     if record is not None:
         check_target(record, "--record")
 
@@ -81,7 +91,6 @@ def serve_command(
             outside=OUTSIDE if gateway else 0,
         )
 
-    access = Access(token=token or None, tls=_tls(tls_cert, tls_key), has_gateway=gateway)
     service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access, on_trouble=_warn)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(service, host, port, owned=owned, or_any=or_any))
@@ -104,6 +113,21 @@ def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
         why = error.strerror or str(error)
         raise InputError("--tls-cert", "", str(cert), f"a certificate and its key as PEM ({why})") from None
     return context
+
+
+def _allow_files(connections: int) -> None:
+    """Every connection is an open file, and many systems allow few of them unless asked."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if allowed != resource.RLIM_INFINITY and wanted > allowed:
+        with contextlib.suppress(OSError, ValueError):  # some systems allow fewer than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _serve(service: Service, host: str, port: int, *, owned: bool, or_any: bool) -> None:

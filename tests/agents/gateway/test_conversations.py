@@ -114,6 +114,25 @@ def test_the_conversation_not_used_for_longest_makes_way() -> None:
     assert run.try_ask("d", "5") is None
 
 
+def test_as_many_make_way_as_a_new_conversation_needs() -> None:
+    """The place of one that is closed may be free only later."""
+    run = Run(places=3)
+    held: list[Conversation] = []
+
+    def close(conversation: Conversation) -> None:
+        held.append(conversation)
+        if len(held) == 2:
+            run.free.append(conversation.slot)
+
+    run.book = ConversationBook(run.open, close, run.forgotten.append, 2)
+    for name in "abc":
+        run.ask(name, "1")
+    assert run.ask("d", "1").conversation.slot == held[1].slot
+    assert len(run.book) == 2
+    run.book.abandon(held[0])  # which is over
+    assert len(run.book) == 2
+
+
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), max_size=40))
 def test_reuse_is_never_more_than_what_two_prompts_share(prompts: list[list[str]]) -> None:
     run = Run(places=3)

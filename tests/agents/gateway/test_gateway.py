@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.gateways import Served, frames, served, until
+from support.gateways import SLOTS, Served, frames, served, until
 
 from subsecond.agents.plan import plan_run
 from subsecond.engine.feed import Pause, Resume, SetKnob, SetSpeed, TurnEnd, decode_message, encode
@@ -246,6 +246,15 @@ def test_a_turn_that_is_cancelled_frees_its_memory() -> None:
         await one.settled()
 
     served(test, speed=1.0)
+
+
+def test_more_conversations_than_places_come_one_after_the_other() -> None:
+    async def test(one: Served) -> None:
+        for number in range(SLOTS + 20):
+            assert (await one.chat(f"Question {number}", max_tokens=5))[0] == 200
+        await one.settled()
+
+    served(test)
 
 
 def playground(more: list[str]) -> Plan:
