@@ -20,6 +20,7 @@ from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screen_picture import screen_text
+from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import Dialog, HelpDialog
@@ -79,6 +80,7 @@ class SubsecondApp(App[None]):
         "sessions": SessionsView,
         "pipelines": PipelinesView,
         "feel": FeelView,
+        "agents": AgentsView,
     }
     DEFAULT_MODE = "race"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012  # as Textual types it
@@ -88,6 +90,7 @@ class SubsecondApp(App[None]):
         Binding("3", "view('sessions')", "Sessions", tooltip="All sessions: sort, filter, look into one"),
         Binding("4", "view('pipelines')", "Pipelines", tooltip="Servers, queues, memory, faults, parameters"),
         Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
+        Binding("7", "view('agents')", "Agents", tooltip="Agents from outside: live turns, sessions, how to connect"),
         Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
         Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
         Binding(
@@ -109,7 +112,7 @@ class SubsecondApp(App[None]):
         Binding("right_square_bracket", "seek(10)", "On 10 s", key_display="]", tooltip="Show what was 10 s later"),
         Binding("S", "seek_to", "Seek", tooltip="Show another instant"),
         Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
-        Binding("k", "next_agent", "Agents", tooltip="Look at the other kind of agents"),
+        Binding("k", "next_agent", "Kind", tooltip="Look at the other kind of agents"),
         Binding("l", "load", "Load", tooltip="How many sessions are at work, or begin per second"),
         Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
         Binding("A", "annotate", "Annotate", show=False, tooltip="Write down what is to be seen here"),

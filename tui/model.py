@@ -10,11 +10,23 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, ServerInfo, TurnEnd
+from subsecond.engine.feed import (
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    Load,
+    Message,
+    Notice,
+    OutsideAgent,
+    ServerInfo,
+    TurnEnd,
+)
 from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
 from subsecond.tui.knobs import with_change
 from subsecond.tui.open_turns import OpenTurns
+from subsecond.tui.outside import Agents
 from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
 from subsecond.tui.turnlog import Field, TurnLog, TurnTable
@@ -53,6 +65,8 @@ class Model:
         #: Faults whose end was moved.
         self._mended: deque[FaultNote] = deque(maxlen=KEEP_FAULTS)
         self._notices: deque[Notice] = deque(maxlen=KEEP_NOTICES)
+        #: Agents from outside.
+        self.agents = Agents(hello)
         self._lanes = [_LaneModel(hello, lane, keep_turns) for lane in range(len(hello.lanes))]
         self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
 
@@ -92,6 +106,8 @@ class Model:
             case FaultNote(lane=lane):
                 self._lane(lane)
                 self._add_fault(message)
+            case OutsideAgent():
+                self.agents.add(message)
             case Notice():
                 self._notices.append(message)
                 change = with_change([lane.info for lane in self._lanes], message.text)
@@ -156,6 +172,7 @@ class Model:
             faults=tuple(self._faults),
             notices=tuple(self._notices),
             mended=tuple(self._mended),
+            agents=self.agents.table(),
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, LaneInfo, Load, Notice, OpenTurn, TurnEnd
 from subsecond.tui.open_turns import OpenTurns
+from subsecond.tui.outside import AgentTable
 from subsecond.tui.stats import Series, Stats
 from subsecond.tui.turnlog import TurnTable
 
@@ -140,6 +141,7 @@ class Snapshot:
         faults: those that have begun, the latest last.
         mended: those of them whose end was moved, as of faults that somebody mended.
         notices: the latest last.
+        agents: those from outside.
     """
 
     hello: Hello
@@ -152,6 +154,7 @@ class Snapshot:
     faults: tuple[FaultNote, ...]
     notices: tuple[Notice, ...]
     mended: tuple[FaultNote, ...] = ()
+    agents: AgentTable = field(default_factory=AgentTable)
 
     def is_in_effect(self, fault: FaultNote) -> bool:
         """Whether a fault has not ended; those that are to begin are not told."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotation, Hello, Message, Notice
+from subsecond.engine.feed import Annotation, Hello, Message, Notice, OutsideAgent
 from subsecond.tui.model import Model
 from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.replay import ReplaySource
@@ -108,10 +108,15 @@ class Watch:
             self._tell(Word(item.text, _SEVERITY.get(item.level, "information")))
         if isinstance(item, Annotation) and not self.is_jumping:
             self._tell(Word(item.text, title=f"Noted at {clock_words(item.at_ps)}"))
+        is_first = isinstance(item, OutsideAgent) and self.model.agents.is_first(item)
         try:
             self.model.add(item)
         except ValueError as error:
             self._refuse(str(error))
+            return
+        if isinstance(item, OutsideAgent) and is_first and not self.is_jumping:
+            agent = self.model.agents.table().agents[item.agent]
+            self._tell(Word(f"{agent.name} connected over {agent.protocol}: 7 shows it"))
 
     def _refuse(self, reason: str) -> None:
         self.refused += 1

@@ -271,7 +271,9 @@ def replay(
         Path | None, typer.Option(metavar="OUT", help="Draw into this .svg or .txt file instead; needs no terminal.")
     ] = None,
     size: Annotated[str, typer.Option(help="Size of the picture.")] = "120x40",
-    view: Annotated[str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel.")] = "race",
+    view: Annotated[
+        str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel, agents.")
+    ] = "race",
 ) -> None:
     """Show a recording, at any pace and from any instant."""
     from subsecond.tui.cli.replay import replay_command

@@ -12,7 +12,7 @@ from subsecond.tui.instants import instant_ps
 
 __all__ = ["replay_command"]
 
-VIEWS = ("race", "turn", "sessions", "pipelines", "feel")
+VIEWS = ("race", "turn", "sessions", "pipelines", "feel", "agents")
 
 
 def replay_command(

@@ -187,4 +187,7 @@ def _state_words(snapshot: Snapshot) -> str:
             parts.append(f"late {clock.late_p99_ms:.0f} ms")
     if snapshot.load is not None:
         parts.append(f"{sum(snapshot.load.sessions):,} sessions")
+    outside = snapshot.agents.num_connected
+    if outside:
+        parts.append("1 agent" if outside == 1 else f"{outside:,} agents")
     return "  ".join(parts)

@@ -8,6 +8,7 @@ from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.load_dialog import LoadField
 from subsecond.tui.screens.panel import Panel
 from subsecond.tui.widgets.slider import Slider
+from subsecond.tui.widgets.snippets import Snippets
 from subsecond.tui.widgets.table import LiveTable
 from subsecond.tui.widgets.timeline import Timeline
 
@@ -23,6 +24,10 @@ _SLIDER = (
     "The slider in focus: left and right go one step, with shift five; home and end go to the ends of its range; a "
     "click or a drag on the track goes there; enter takes the value. ┼ on the track is the default."
 )
+_SNIPPETS = (
+    "The lines in focus connect an agent to this service: up and down choose a client, page up and page down scroll, c "
+    "copies. The pipeline behind the @ of the model serves the agent."
+)
 _FILTER = "The field in focus: rows with all its words are shown; enter keeps the filter, escape drops it."
 _LOAD = (
     "The field in focus: type a number, or up and down for round ones; s and a choose what it counts; enter sets it, "
@@ -34,6 +39,8 @@ def words_for(widget: Widget | None) -> str:
     """What a widget shows and how it is used; empty where there is nothing to say."""
     if isinstance(widget, LiveTable):
         return _TABLE
+    if isinstance(widget, Snippets):
+        return _SNIPPETS
     if isinstance(widget, Slider):
         return _SLIDER
     if isinstance(widget, FilterField):

@@ -133,7 +133,8 @@ def lane_turns(snapshot: Snapshot) -> list[LaneTurns]:
         turns = lane.open
         if turns is not None:
             alert = "" if lane.gauges is None else ", ".join(lane.gauges.faults)
-            found.append(LaneTurns(place, lane.info.name, turns.at_ps, turns.oldest, turns.num_open, alert))
+            names = {turn.session: name for turn in turns.oldest if (name := snapshot.agents.name_of(turn.session))}
+            found.append(LaneTurns(place, lane.info.name, turns.at_ps, turns.oldest, turns.num_open, alert, names))
     return found
 
 
@@ -184,7 +185,7 @@ def worst_rows(snapshot: Snapshot, most: int) -> list[TableRow]:
         missed, turns = int(lane.sessions.missed[worst.session]), int(lane.sessions.turns[worst.session])
         cells = (
             f"{lane_mark(worst.lane)} {lane.info.name}",
-            f"{snapshot.hello.agents[worst.agent]} {worst.session}",
+            snapshot.agents.name_of(worst.session) or f"{snapshot.hello.agents[worst.agent]} {worst.session}",
             f"{time_text(worst.latency_ps)}{' !' if is_late else '  '}",
             f"{missed} of {turns}",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 
 from subsecond.engine.feed import Hello, TurnEnd
 from subsecond.engine.turns import TurnState
+from subsecond.tui.outside import MARK
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.panel import Panel, row, wrapped
@@ -19,13 +20,15 @@ from subsecond.tui.turnlog import Field
 from subsecond.tui.verdict import clock_words
 from subsecond.tui.widgets.canvas import Row
 from subsecond.tui.widgets.table import Column, LiveTable, SortValue, TableRow
-from subsecond.tui.widgets.text import NOTHING, clean, lane_mark, state_look, time_text
+from subsecond.tui.widgets.text import NOTHING, clean, fit, lane_mark, state_look, time_text
 
-__all__ = ["SessionView", "SessionsView", "TableView"]
+__all__ = ["AgentSessionsView", "SessionView", "SessionsView", "TableView"]
 
 Int64 = NDArray[np.int64]
 #: Figures of a session on one lane.
 _WIDTH = 7
+#: Cells of the name of an agent from outside.
+_NAME_CELLS: Final = 20
 
 
 class TableView(View):
@@ -76,6 +79,7 @@ class TableView(View):
             table.focus()
         tables = self.query(LiveTable)
         if tables:
+            tables.last().set_columns(self.columns(snapshot))
             tables.last().update(self.rows(snapshot))
         text = self.about(snapshot)
         self.query_one(".about", Panel).show(lambda w, h: _about_rows(text, w, h))
@@ -110,14 +114,19 @@ class SessionsView(TableView):
         self._hello: Hello | None = None
         self._seen: Int64 = np.empty((0, 0), np.int64)
         self._made: dict[int, TableRow] = {}
+        self._names: dict[int, str] = {}
 
     def columns(self, snapshot: Snapshot) -> list[Column]:
-        columns = [Column("session", "session", 8, right=True), Column("agents", "agents", 8)]
+        has_names = bool(len(snapshot.agents))  # of agents from outside: they take the room of the mean
+        columns = [
+            Column("session", "session", 8, right=True),
+            Column("agents", "agents", _NAME_CELLS if has_names else 8),
+        ]
         for place, lane in enumerate(snapshot.lanes):
             mark = lane_mark(place)
             columns += [
                 Column(f"turns{place}", f"{mark} turns", 8, right=True, since=100, descending=True),
-                Column(f"mean{place}", f"{mark} mean", 9, right=True, since=120, descending=True),
+                Column(f"mean{place}", f"{mark} mean", 9, right=True, since=140 if has_names else 120, descending=True),
                 Column(f"last{place}", f"{mark} last", 9, right=True, since=90, descending=True),
                 Column(f"worst{place}", f"{mark} worst", 10, right=True, descending=True),
                 Column(f"late{place}", f"{mark} late", 8, right=True, descending=True),
@@ -140,14 +149,56 @@ class SessionsView(TableView):
         both = min(len(seen), len(self._seen))
         changed = np.ones(len(seen), np.bool_)
         changed[:both] = (seen[:both] != self._seen[:both]).any(axis=1)
-        has_turns = (seen[:, 1::_WIDTH] > 0).any(axis=1)
-        for session in np.flatnonzero(changed & has_turns).tolist():
-            self._made[session] = _session_row(snapshot, session, tuple(seen[session].tolist()))
-        self._seen = seen
-        return [self._made[session] for session in np.flatnonzero(has_turns).tolist()]
+        names = {s: snapshot.agents.name_of(s) for s in snapshot.agents.by_session if s < len(seen)}
+        changed[[s for s in {*names, *self._names} if names.get(s) != self._names.get(s) and s < len(seen)]] = True
+        shown = self.wanted(snapshot, (seen[:, 1::_WIDTH] > 0).any(axis=1))
+        for session in np.flatnonzero(changed).tolist():
+            self._made.pop(session, None)
+        self._seen, self._names = seen, names
+        return [self._made.get(session) or self._make(snapshot, session) for session in np.flatnonzero(shown).tolist()]
+
+    def _make(self, snapshot: Snapshot, session: int) -> TableRow:
+        values = tuple(self._seen[session].tolist())
+        made = self._made[session] = _session_row(snapshot, session, values, self._names.get(session, ""))
+        return made
+
+    def wanted(self, snapshot: Snapshot, has_turns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which sessions are shown, of those with a turn, [sessions]."""
+        del snapshot
+        return has_turns
 
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
         self.app.push_screen(SessionView(int(event.key)))
+
+
+class AgentSessionsView(SessionsView):
+    """The sessions of one agent from outside."""
+
+    ABOUT = (
+        "The sessions of an agent from outside: a conversation of its own each. The pipeline that it chose serves it, "
+        "the others work on the same turns for comparison. Enter shows a session's turns."
+    )
+    EMPTY = "Its sessions show once their first turn has ended."
+    SORT = "session"
+
+    def __init__(self, agent: int) -> None:
+        super().__init__()
+        self.agent = agent
+
+    def crumb(self) -> str:
+        snapshot = self.dashboard.snapshot
+        known = None if snapshot is None else snapshot.agents.agents.get(self.agent)
+        return f"agent {self.agent}" if known is None else fit(f"{MARK}{known.name}", _NAME_CELLS).rstrip()
+
+    def about(self, snapshot: Snapshot) -> str:
+        names = ", ".join(f"{lane_mark(i)} {lane.info.name}" for i, lane in enumerate(snapshot.lanes))
+        return f"Sessions of {self.crumb()}. {names}. Enter shows a session's turns."
+
+    def wanted(self, snapshot: Snapshot, has_turns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        known = snapshot.agents.agents.get(self.agent)
+        own = np.zeros(len(has_turns), np.bool_)
+        own[[] if known is None else [session for session in known.sessions if session < len(own)]] = True
+        return has_turns & own
 
 
 def _columns(snapshot: Snapshot) -> Int64:
@@ -161,8 +212,8 @@ def _columns(snapshot: Snapshot) -> Int64:
     return found
 
 
-def _session_row(snapshot: Snapshot, session: int, values: tuple[int, ...]) -> TableRow:
-    kind = snapshot.hello.agents[max(values[::_WIDTH])]
+def _session_row(snapshot: Snapshot, session: int, values: tuple[int, ...], name: str) -> TableRow:
+    kind = name or snapshot.hello.agents[max(values[::_WIDTH])]
     cells = [str(session), kind]
     sort: list[SortValue] = [session, kind]
     is_late = False
@@ -191,7 +242,9 @@ class SessionView(TableView):
         self.session = session
 
     def crumb(self) -> str:
-        return f"Session {self.session}"
+        snapshot = self.dashboard.snapshot
+        name = "" if snapshot is None else snapshot.agents.name_of(self.session)
+        return f"Session {self.session}{fit(f' {name}', _NAME_CELLS).rstrip()}"
 
     def columns(self, snapshot: Snapshot) -> list[Column]:
         columns = [
@@ -211,7 +264,8 @@ class SessionView(TableView):
 
     def about(self, snapshot: Snapshot) -> str:
         names = ", ".join(f"{lane_mark(i)} {lane.info.name}" for i, lane in enumerate(snapshot.lanes))
-        return f"Turns of session {self.session}. {names}. Enter looks into a turn."
+        name = snapshot.agents.name_of(self.session)
+        return f"Turns of session {self.session}{f' of {name}' if name else ''}. {names}. Enter looks into a turn."
 
     def rows(self, snapshot: Snapshot) -> list[TableRow]:
         own = [lane.log.where(np.flatnonzero(lane.log.of(Field.SESSION) == self.session)) for lane in snapshot.lanes]

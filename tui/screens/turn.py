@@ -149,7 +149,8 @@ def _head_rows(snapshot: Snapshot, turn: int, known: TurnEnd | OpenTurn | None, 
     if known is None:
         return [row((f"Turn {turn} ended too long ago to be looked into, or has not begun.", "quiet"))]
     kind = snapshot.hello.agents[known.agent]
-    text = f"{kind} session {known.session}, turn {known.index + 1}"
+    name = snapshot.agents.name_of(known.session)
+    text = f"{kind} session {known.session}{f' of {name}' if name else ''}, turn {known.index + 1}"
     ended = next((one for one in snapshot.ended(turn) if one is not None), None)
     if ended is not None:
         requests = "1 request" if ended.requests == 1 else f"{ended.requests} requests"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from subsecond.engine.feed import OpenTurn
@@ -20,7 +20,7 @@ from subsecond.tui.widgets.text import (
     width_of,
 )
 
-__all__ = ["LaneTurns", "LiveLanes"]
+__all__ = ["LaneTurns", "LiveLanes", "turn_bar"]
 
 #: Narrowest block that stands beside another one.
 _BLOCK_CELLS = 36
@@ -34,6 +34,7 @@ class LaneTurns:
     Attributes:
         open_turns: how many are open, those that are not in `turns` included.
         alert: what must be seen, a fault, say; empty: nothing.
+        names: by session, the name that its turns have instead of their agent kind.
     """
 
     lane: int
@@ -42,6 +43,7 @@ class LaneTurns:
     turns: Sequence[OpenTurn]
     open_turns: int
     alert: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class _Scale:
 class LiveLanes(Canvas):
     """Pipelines side by side, or one below the other where they would be narrower than 36 cells.
 
-    A line is a turn, oldest first: its agent kind and number, its bar from 0 to twice the longest budget with the mark
-    of its own budget, the time that it is open, and `!` once it is late.
+    A line is a turn, those with a name first, then the oldest: its name or agent kind and its number, its bar from 0 to
+    twice the longest budget with the mark of its own budget, the time that it is open, and `!` once it is late.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ def _block(lane: LaneTurns, scale: _Scale, width: int, height: int) -> list[Line
     columns = max(0, width - names - _TIME_CELLS)
     has_axis = height >= 4
     room = height - 1 - has_axis
-    turns = sorted(lane.turns, key=lambda turn: (turn.start_ps, turn.turn))
+    turns = sorted(lane.turns, key=lambda turn: (turn.session not in lane.names, turn.start_ps, turn.turn))
     head = Line(width)
     x = head.put(0, lane_mark(lane.lane), "strong")
     text = f"{count_text(lane.open_turns)} open"
@@ -150,12 +152,13 @@ def _block(lane: LaneTurns, scale: _Scale, width: int, height: int) -> list[Line
         note = Line(width)
         note.put(0, "no turn is open" if not lane.open_turns else "no details of its turns yet", "quiet")
         return [*lines, note]
-    return [*lines, *(_turn(turn, lane.at_ps, scale, width, names, columns) for turn in turns[: max(0, room)])]
+    return [*lines, *(_turn(turn, lane, scale, width, names, columns) for turn in turns[: max(0, room)])]
 
 
 def _name_cells(lane: LaneTurns, scale: _Scale, width: int) -> int:
     """Cells for agent kind and number, with a space behind each."""
-    agents = max((width_of(clean(agent)) for agent in scale.agents), default=1)
+    own = [lane.names[turn.session] for turn in lane.turns if turn.session in lane.names]
+    agents = max((width_of(clean(name)) for name in (*scale.agents, *own)), default=1)
     numbers = max((len(str(turn.turn)) for turn in lane.turns), default=1)
     return min(agents + numbers + 2, width // 3)
 
@@ -181,38 +184,63 @@ def _axis(scale: _Scale, width: int, start: int, columns: int) -> Line:
     return line
 
 
-def _turn(turn: OpenTurn, at_ps: int, scale: _Scale, width: int, names: int, columns: int) -> Line:
+def _turn(turn: OpenTurn, lane: LaneTurns, scale: _Scale, width: int, names: int, columns: int) -> Line:
     line = Line(width)
+    at_ps = lane.at_ps
     age, budget = max(0, at_ps - turn.start_ps), _budget_of(turn, scale)
     is_late = budget is not None and age > budget
     if names:
-        agent = scale.agents[turn.agent] if 0 <= turn.agent < len(scale.agents) else "?"
+        kind = scale.agents[turn.agent] if 0 <= turn.agent < len(scale.agents) else "?"
+        own = lane.names.get(turn.session)
         number = str(turn.turn)
-        line.put(0, fit(agent, max(3, names - 2 - width_of(number))), "plain")
+        line.put(0, fit(own or kind, max(3, names - 2 - width_of(number))), "strong" if own else "plain")
         line.put_right(number[-max(1, names - 5) :], "quiet", end=names - 1)
     line.put_right(time_text(age) + (" !" if is_late else "  "), "bad" if is_late else "plain")
-    if columns <= 0:
-        return line
-    parts = [(look, ps) for look, ps in zip(scale.looks, turn.stages_ps, strict=False) if ps > 0]
-    is_known = 0 <= turn.stage < len(scale.looks)
+    if columns > 0:
+        _bar(line, names, columns, turn, at_ps, scale.looks, budget, scale.end_ps)
+    return line
+
+
+def turn_bar(
+    turn: OpenTurn, at_ps: int, *, looks: tuple[StageLook, ...], budget_ps: int | None, end_ps: float, width: int
+) -> Row:
+    """A turn under way as a bar from 0 to `end_ps`, filled stage by stage, with the mark of its budget."""
+    line = Line(width)
+    if width > 0 and end_ps > 0:
+        _bar(line, 0, width, turn, at_ps, looks, budget_ps, end_ps)
+    return line.row()
+
+
+def _bar(
+    line: Line,
+    start: int,
+    columns: int,
+    turn: OpenTurn,
+    at_ps: int,
+    looks: tuple[StageLook, ...],
+    budget: int | None,
+    end_ps: float,
+) -> None:
+    """Draw a turn's bar on `columns` cells of a line, from cell `start` on."""
+    parts = [(look, ps) for look, ps in zip(looks, turn.stages_ps, strict=False) if ps > 0]
+    is_known = 0 <= turn.stage < len(looks)
     if is_known:
-        parts.append((scale.looks[turn.stage], max(0, at_ps - turn.since_ps)))
-    factor, total, x = columns / scale.end_ps, 0, 0
+        parts.append((looks[turn.stage], max(0, at_ps - turn.since_ps)))
+    factor, total, x = columns / end_ps, 0, 0
     for look, ps in parts:
         total += ps
         next_x = min(columns, round(total * factor))
         if next_x > x:
-            line.put(names + x, look.glyph * (next_x - x), look.ink)
+            line.put(start + x, look.glyph * (next_x - x), look.ink)
             x = next_x
     if total * factor > columns:
-        line.put(names + columns - 1, "»", "bad")
+        line.put(start + columns - 1, "»", "bad")
     mark = None if budget is None or budget <= 0 else min(columns - 1, int(budget * factor))
     if is_known and total * factor <= columns:
-        label = " " + scale.looks[turn.stage].label
+        label = " " + looks[turn.stage].label
         if mark is not None and x <= mark < x + len(label):
             x = mark + 1
         if x + len(label) <= columns:
-            line.put(names + x, label, "quiet")
+            line.put(start + x, label, "quiet")
     if mark is not None:
-        line.mark(names + mark, "│", "budget")
-    return line
+        line.mark(start + mark, "│", "budget")

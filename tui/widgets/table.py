@@ -15,12 +15,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from subsecond.tui.widgets.canvas import INK_CSS, INKS, Line, Row, note, strip_of
-from subsecond.tui.widgets.text import clean, count_text, fit
+from subsecond.tui.widgets.text import clean, count_text, fit, width_of
 
-__all__ = ["Column", "LiveTable", "TableRow"]
+__all__ = ["Cell", "Column", "LiveTable", "TableRow"]
 
 #: What a row may be sorted by; None comes last in either direction.
 SortValue = float | str | None
+#: What a cell shows: text, or runs of text with inks of their own, no wider than the column.
+Cell = str | Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,12 @@ class TableRow:
     Attributes:
         key: says which row it is, whatever its place.
         cells: by place in the columns.
-        values: what columns are sorted by, by place; empty: the cells.
+        values: what columns are sorted by, by place; empty: the cells' text.
         ink: one of `canvas.INKS`; say the same with a glyph or word in a cell.
     """
 
     key: int | str
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     values: tuple[SortValue, ...] = ()
     ink: str = "plain"
 
@@ -193,6 +195,17 @@ class LiveTable(ScrollView, can_focus=True):
         self._repaint()
         return True
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Have other columns; the column that rows are sorted by stays if it is among them."""
+        if tuple(columns) == self._columns:
+            return
+        key, descending = self.sort_key, self._descending
+        self._columns = tuple(columns)
+        is_there = any(column.key == key for column in columns)
+        self._set_sort(key if is_there else None, descending)
+        self._layout_for = (-1, None)
+        self._arrange()
+
     # Rows and their order.
 
     def _set_sort(self, key: str | None, descending: bool | None) -> None:
@@ -316,8 +329,17 @@ class LiveTable(ScrollView, can_focus=True):
             line.put(0, "▸" + " " * (width - 1), ink)
         for column, x, cells in self._layout:
             if column < len(row.cells):
-                line.put(x, fit(row.cells[column], cells, self._columns[column].right), ink)
+                self._put(line, x, row.cells[column], cells, self._columns[column].right, ink)
         return line.row()
+
+    @staticmethod
+    def _put(line: Line, x: int, cell: Cell, cells: int, right: bool, ink: str) -> None:
+        if isinstance(cell, str) or ink == "cursor":
+            line.put(x, fit(_text(cell), cells, right), ink)
+            return
+        end = x + cells
+        for text, own in cell:
+            x = line.put(x, fit(text, max(0, min(width_of(clean(text)), end - x))), own)
 
     def _titles(self, width: int) -> Row:
         line = Line(width)
@@ -429,8 +451,12 @@ class LiveTable(ScrollView, can_focus=True):
                 self.sort_by(self._columns[column].key, not self._descending if same else None)
 
 
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else "".join(text for text, _ in cell)
+
+
 def _contains(row: TableRow, words: Sequence[str]) -> bool:
-    text = " ".join(row.cells).lower()
+    text = " ".join(map(_text, row.cells)).lower()
     return all(word in text for word in words)
 
 
@@ -439,7 +465,7 @@ def _sorted(rows: Sequence[TableRow], column: int, descending: bool) -> list[Tab
     with_value: list[tuple[SortValue, TableRow]] = []
     without: list[TableRow] = []
     for row in rows:
-        values = row.values or row.cells
+        values = row.values or tuple(map(_text, row.cells))
         value = values[column] if column < len(values) else None
         if value is None:
             without.append(row)

@@ -60,10 +60,11 @@ def run(
     body: Body,
     messages: Iterable[Item] | None = None,
     size: tuple[int, int] = (120, 40),
+    place: str = "recording",
     **options: object,
 ) -> ListSource:
     """Show the dashboard on messages (the recorded minute), and do something with it; gives the source."""
-    source = ListSource(playground() if messages is None else messages)
+    source = ListSource(playground() if messages is None else messages, place)
 
     async def main() -> None:
         app = SubsecondApp(source, fps=None, monotonic=WallClock(), **options)

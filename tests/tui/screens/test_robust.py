@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from support.feeds import live, playground
+from support.outside_agents import outside_agents
 from textual.pilot import Pilot
 
 from subsecond.engine.feed import Gauges, Hello, Notice, TurnEnd, decode_message, encode
@@ -17,7 +18,7 @@ from subsecond.tui.source import Gone, Refused
 MESSAGES = playground()
 HELLO = MESSAGES[0]
 assert isinstance(HELLO, Hello)
-EVERY_SCREEN = ("1", "2", "3", "4", "5")
+EVERY_SCREEN = ("1", "2", "3", "4", "5", "7")
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
@@ -262,16 +263,16 @@ def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int
         name = random.choice(value.__struct_fields__)
         return msgspec.structs.replace(value, **{name: shaken(getattr(value, name))})
 
-    messages = [shaken(random.choice(MESSAGES[1:])) for _ in range(1500)]
+    messages = [shaken(random.choice((*MESSAGES[1:], *(8 * outside_agents())))) for _ in range(1500)]
 
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         for i, message in enumerate(messages):
             app.travel.home.take(decode_message(encode(message)) if not _is_beyond(message) else message)
             if i % 100 == 0:
-                await kit.press(app, pilot, EVERY_SCREEN[i // 100 % 5])
+                await kit.press(app, pilot, EVERY_SCREEN[i // 100 % len(EVERY_SCREEN)])
         for key in (*EVERY_SCREEN, "k", "1", "l", "escape", "4", "enter", "escape", "m", "escape", "4", "x", "escape"):
             await kit.press(app, pilot, key)
-        for key in ("3", "enter", "enter"):
+        for key in ("3", "enter", "enter", "7", "c", "h", "enter", "enter"):
             await kit.press(app, pilot, key)
 
     kit.run(body, [HELLO, *MESSAGES[1:200]])

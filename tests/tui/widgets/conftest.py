@@ -21,6 +21,7 @@ from subsecond.tui.widgets.chart import ChartLine, LineChart
 from subsecond.tui.widgets.histogram import Histogram, Latencies
 from subsecond.tui.widgets.lanes import LaneTurns, LiveLanes
 from subsecond.tui.widgets.slider import Slider
+from subsecond.tui.widgets.snippets import Snippet, Snippets
 from subsecond.tui.widgets.table import Column, LiveTable, TableRow
 from subsecond.tui.widgets.theme import THEMES
 from subsecond.tui.widgets.timeline import Timeline, TimelineData
@@ -203,6 +204,17 @@ def make_timeline() -> Timeline:
     return timeline
 
 
+def make_snippets() -> Snippets:
+    snippets = Snippets(empty="No service.")
+    made = [
+        Snippet(f"client {place}", tuple(f"line {line} of {place} " + "x" * 9 * line for line in range(3 + 9 * place)))
+        for place in range(4)
+    ]
+    snippets.update(made, title="", empty="")
+    snippets.choose(2)
+    return snippets
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "table": make_table,
     "chart": make_chart,
@@ -215,6 +227,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "speech": make_speech,
     "slider": make_slider,
     "timeline": make_timeline,
+    "snippets": make_snippets,
 }
 
 EMPTY: dict[str, Callable[[], Widget]] = {
@@ -229,6 +242,7 @@ EMPTY: dict[str, Callable[[], Widget]] = {
     "speech": SpeechTimeline,
     "slider": Slider,
     "timeline": lambda: high(Timeline()),
+    "snippets": lambda: Snippets(empty="No service."),
 }
 
 

@@ -17,6 +17,7 @@ NAMES = (
     "speech",
     "slider",
     "timeline",
+    "snippets",
 )
 SIZES = ((120, 20), (80, 16), (48, 10), (20, 3))
 

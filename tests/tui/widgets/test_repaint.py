@@ -56,6 +56,10 @@ def _random_update(kit, name, widget, rng):
     elif name == "replies":
         lanes = [kit.TypedLane(0, "a", 10**11, rng.randrange(10**10), rng.randrange(200)) for _ in range(2)]
         widget.update(lanes, text=kit.TEXT, at_ps=rng.randrange(2 * 10**12))
+    elif name == "snippets":
+        made = [kit.Snippet(f"c{place}", ("x" * 90,) * rng.randrange(30)) for place in range(rng.randrange(9))]
+        widget.update(rng.choice((made, list(widget._snippets))), title="", empty="none")
+        rng.choice((lambda: widget.action_choose(1), lambda: widget.action_scroll_lines(rng.choice((-1, 1)))))()
     elif name == "timeline":
         late = np.array([rng.randrange(4) for _ in range(rng.randrange(1, 90))], np.int64)
         data = kit.TimelineData(rng.randrange(10**14), late, [rng.randrange(10**14)], [])
@@ -79,6 +83,7 @@ def _random_update(kit, name, widget, rng):
         "speech",
         "slider",
         "timeline",
+        "snippets",
     ],
 )
 def test_partial_repaint_equals_full_repaint(kit, name):

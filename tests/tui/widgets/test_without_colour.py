@@ -27,6 +27,7 @@ MS = 10**9
         "speech",
         "slider",
         "timeline",
+        "snippets",
     ],
 )
 def test_no_color_paints_the_same_text_in_grey(kit, name, monkeypatch):
