@@ -151,7 +151,8 @@ class SessionsView(TableView):
         changed[:both] = (seen[:both] != self._seen[:both]).any(axis=1)
         names = {s: snapshot.agents.name_of(s) for s in snapshot.agents.by_session if s < len(seen)}
         changed[[s for s in {*names, *self._names} if names.get(s) != self._names.get(s) and s < len(seen)]] = True
-        shown = self.wanted(snapshot, (seen[:, 1::_WIDTH] > 0).any(axis=1))
+        has_turns: NDArray[np.bool_] = np.any(seen[:, 1::_WIDTH] > 0, axis=1)
+        shown = self.wanted(snapshot, has_turns)
         for session in np.flatnonzero(changed).tolist():
             self._made.pop(session, None)
         self._seen, self._names = seen, names
