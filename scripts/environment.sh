@@ -23,7 +23,7 @@ install() { # install LOCK...: quietly; pip's own words go to the log
         shift
     done
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --require-hashes \
-        --only-binary numba,llvmlite,splintr-rs "$@" >>"$log" 2>&1
+        --only-binary numba,llvmlite,splintr-rs,pyarrow "$@" >>"$log" 2>&1
 }
 
 install_project() {

@@ -93,17 +93,20 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path, trouble: tuple[type[Exception], ...] = _TROUBLE) -> Iterator[None]:
     """Turns what goes wrong while a file is read into what a user is told.
 
     SQLite finds most damage, but not in the values: text that is none, JSON that is none, a word for a number.
+
+    Args:
+        trouble: errors that speak of the file; others are not touched.
 
     Raises:
         InputError: something has gone wrong.
     """
     try:
         yield
-    except _TROUBLE as error:
+    except trouble as error:
         raise _damaged(path, error) from None
 
 

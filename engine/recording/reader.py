@@ -364,6 +364,21 @@ class Recording:
         for _, _, message in heapq.merge(*streams, key=lambda item: item[:2]):
             yield message
 
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns of a table; none if a file is from before there was such a table."""
+        return frozenset(name for _, name, *_ in self._rows(f"PRAGMA table_info({table})"))
+
+    def select(self, query: str, *values: object, rows: int = _CHUNK) -> Iterator[list[Row]]:
+        """What a query gives, some rows at a time; a writer goes on meanwhile, and what it adds is not seen."""
+        with reading(self.path):
+            cursor = self._connection.execute(query, values)
+        while True:
+            with reading(self.path):
+                found = cursor.fetchmany(rows)
+            if not found:
+                return
+            yield found
+
     def _chosen(self, table: str, choice: str, *values: int) -> Iterator[tuple[int, int, Message]]:
         """As `_messages`, for the rows whose `seq` a query chooses."""
         if not self._tables[table]:

@@ -21,7 +21,19 @@ from subsecond.engine import catalog
 from subsecond.engine.feed import Hello
 from subsecond.engine.turns import TurnState
 
-__all__ = ["APPLICATION_ID", "FORMAT", "Header", "catalog_digest", "create_indices", "create_tables", "turn_columns"]
+__all__ = [
+    "APPLICATION_ID",
+    "FIXED_COLUMNS",
+    "FORMAT",
+    "Header",
+    "catalog_digest",
+    "create_indices",
+    "create_tables",
+    "met_columns",
+    "quoted",
+    "stage_columns",
+    "turn_columns",
+]
 
 #: `SUBS`: tells a recording from the SQLite files of other programs.
 APPLICATION_ID = 0x53554253

@@ -281,6 +281,32 @@ def replay(
     replay_command(recording=recording, at=at, size=size, view=view, screenshot=screenshot, paused=paused)
 
 
+@app.command(short_help="Write a recording as Parquet, CSV, JSON lines or OpenTelemetry traces.")
+def export(
+    recording: Annotated[Path, typer.Argument(help="The file.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="F", help="parquet, csv, jsonl or otlp-json; by default by the suffix of OUT."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="OUT", help="Where to; - for standard output.")
+    ] = None,
+    table: Annotated[str, typer.Option(metavar="T", help="Table: turns, gauges, server_gauges, faults, ...")] = "turns",
+    lane: Annotated[str | None, typer.Option(metavar="NAME", help="Rows of this pipeline alone.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="T", help="Rows after this instant, such as 90s.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="T", help="Rows up to this instant, such as 2m.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of another kind.")] = False,
+) -> None:
+    """Write a table of a recording for other programs, or its turns as OpenTelemetry traces."""
+    from subsecond.tui.cli.export import export_command
+
+    export_command(
+        recording=recording, kind=kind, out=out, table=table, lane=lane, since=since, until=until, force=force
+    )
+
+
 @app.command()
 def scenarios() -> None:
     """List the scenarios that ship."""
