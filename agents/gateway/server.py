@@ -87,6 +87,8 @@ class Gateway:
         self._rate = Rate(self.limits.requests_per_s)
         self._open: set[SocketConnection | HttpExchange] = set()
         self._count = 0
+        #: Of the present run, when somebody has asked for them.
+        self._voice_delays: VoiceDelays | None = None
         self._started_s = time.time()
 
     @property
@@ -97,6 +99,7 @@ class Gateway:
     def begin(self, driver: LiveDriver) -> None:
         """Another run begins."""
         self.desk.begin(driver)
+        self._voice_delays = None
         self.roster.begin(self._now_ps)
 
     def count(self, messages: Iterable[object]) -> None:
@@ -217,9 +220,12 @@ class Gateway:
 
     def _delays(self) -> VoiceDelays:
         """Of the voice agents of the run's scenario; of the typical profile if it has none."""
-        scenario = self.desk.driver.plan.scenario
-        own = next((table for table in scenario.agents if table.kind == "voice"), None)
-        return voice_delays(voice_parameters() if own is None else voice_parameters(own.profile, own.parameters))
+        if self._voice_delays is None:
+            scenario = self.desk.driver.plan.scenario
+            own = next((table for table in scenario.agents if table.kind == "voice"), None)
+            found = voice_parameters() if own is None else voice_parameters(own.profile, own.parameters)
+            self._voice_delays = voice_delays(found)
+        return self._voice_delays
 
     # -- HTTP
 

@@ -57,32 +57,37 @@ class SocketConnection(Connection):
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._closing: tuple[int, str] | None = None
-        self._wake = asyncio.Event()
+        #: Sends what waits; None while nothing does, since idle connections are many.
+        self._sender: asyncio.Task[None] | None = None
         self._sending_since_s: float | None = None
         self._is_cut = False
 
     async def serve(self) -> None:
         """Read until the client goes, or the session ends the connection."""
-        sender = asyncio.create_task(self._send_all())
         try:
             self.open()
             await self._read_all()
         finally:
             self.leave()
-            if self._closing is None or self._is_cut:
-                sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await sender  # which says farewell, if there is anything to be said
+            sender = self._sender
+            if sender is not None:
+                if self._closing is None or self._is_cut:
+                    sender.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                    await sender  # which says farewell, if there is anything to be said
 
     async def _read_all(self) -> None:
-        spent_s = 0.0
+        spent_s = ended_s = 0.0
         async for message in self._socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and self._closing is None:
                 if self._counter is not None:
                     await warm(self._counter, message.data)
                 begun_s = time.perf_counter()
+                if begun_s - ended_s > spent_s:  # it has let others have as much
+                    spent_s = 0.0
                 self.take(message.data)
-                spent_s += time.perf_counter() - begun_s
+                ended_s = time.perf_counter()
+                spent_s += ended_s - begun_s
                 if spent_s > FAIR_S:  # messages that have come already would be taken without a pause
                     await asyncio.sleep(spent_s)
                     spent_s = 0.0
@@ -96,14 +101,18 @@ class SocketConnection(Connection):
         self.entry.bytes_out += len(data)
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        self._wake.set()
+        self._start_sender()
         if self._waiting_bytes > self._limits.waiting_bytes:
             self.abort("it reads too slowly")
 
     def close(self, code: int, reason: str) -> None:
         if self._closing is None:
             self._closing = code, reason
-            self._wake.set()
+            self._start_sender()
+
+    def _start_sender(self) -> None:
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_all())
 
     def is_stalled(self) -> bool:
         """Whether the client has read nothing for too long."""
@@ -121,20 +130,18 @@ class SocketConnection(Connection):
             self._transport.abort()
 
     async def _send_all(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
+        try:
             while self._waiting:
                 data = self._waiting.popleft()
                 self._waiting_bytes -= len(data)
                 self._sending_since_s = time.monotonic()
-                try:
-                    await self._socket.send_frame(data, WSMsgType.TEXT)
-                except ConnectionError:
-                    return
+                await self._socket.send_frame(data, WSMsgType.TEXT)
                 self._sending_since_s = None
             if self._closing is not None:
                 code, reason = self._closing
                 self._sending_since_s = time.monotonic()
                 await self._socket.close(code=code, message=reason.encode()[:120])
-                return
+        except ConnectionError:  # the reader learns of it, too
+            self._is_cut = True
+        finally:
+            self._sender = None
