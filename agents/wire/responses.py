@@ -28,6 +28,8 @@ MOST_KEPT_BYTES: Final = 16_000_000
 #: Lanes at a time, and requests that wait in one.
 MOST_LANES: Final = 256
 MOST_WAITING: Final = 64
+#: Bytes of all frames that wait, unless it is one alone.
+MOST_WAITING_BYTES: Final = 128_000_000
 #: When Codex sent a request, in ms since 1970.
 CODEX_SENT: Final = "x-codex-ws-stream-request-start-ms"
 
@@ -60,7 +62,10 @@ class ResponsesSession:
         self._settings = settings or Settings()
         self._stamps = stamps or Stamps()
         self._runs: dict[str, ResponseRun] = {}
-        self._waiting: dict[str, deque[Mapping[str, Any]]] = {}
+        #: By lane: frames with their lengths.
+        self._waiting: dict[str, deque[tuple[Mapping[str, Any], int]]] = {}
+        self._waiting_bytes = 0
+        self._frame_bytes = 0
         self._serve: Mapping[str, Callable[[Mapping[str, Any]], list[Effect]]] = {
             "response.create": self._create,
             "response.cancel": self._cancel,
@@ -77,6 +82,7 @@ class ResponsesSession:
         lane = ""
         try:
             frame = decoded(data)
+            self._frame_bytes = len(data)
             lane = _lane(frame)
             kind = frame.get("type")
             serve = self._serve.get(kind) if isinstance(kind, str) else None
@@ -131,11 +137,16 @@ class ResponsesSession:
         if lane not in lanes and len(lanes) >= MOST_LANES:
             message = f"{MOST_LANES} lanes are busy already"
             raise Refused(message, "stream_id", "rate_limit_exceeded", 429)
-        waiting = self._waiting.setdefault(lane, deque())
+        waiting = self._waiting.get(lane) or deque()
         if len(waiting) >= MOST_WAITING:
             message = f"{MOST_WAITING} requests wait in this lane already"
             raise Refused(message, "stream_id", "rate_limit_exceeded", 429)
-        waiting.append(frame)
+        if self._waiting_bytes and self._waiting_bytes + self._frame_bytes > MOST_WAITING_BYTES:
+            message = f"requests of {MOST_WAITING_BYTES} bytes wait already"
+            raise Refused(message, "stream_id", "rate_limit_exceeded", 429)
+        self._waiting[lane] = waiting
+        waiting.append((frame, self._frame_bytes))
+        self._waiting_bytes += self._frame_bytes
         return self._next(lane)
 
     def _next(self, lane: str) -> list[Effect]:
@@ -143,7 +154,9 @@ class ResponsesSession:
         effects: list[Effect] = []
         waiting = self._waiting.get(lane, deque())
         while waiting and not any(run.lane == lane for run in self._runs.values()):
-            effects += self._begin(waiting.popleft(), lane)
+            frame, length = waiting.popleft()
+            self._waiting_bytes -= length
+            effects += self._begin(frame, lane)
         if not waiting:
             self._waiting.pop(lane, None)
         return effects

@@ -399,7 +399,19 @@ def test_an_owned_service_that_cannot_listen_says_so_and_ends_in_order() -> None
     assert words.count("\n") == 1
 
 
-@pytest.mark.parametrize("options", [["--speed", "0"], ["--head-start", "-1"], ["--host", "10.0.0.1"], ["nowhere"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--speed", "0"],
+        ["--head-start", "-1"],
+        ["--host", "10.0.0.1"],
+        ["nowhere"],
+        ["--limit", "connections=0"],
+        ["--limit", "everything"],
+        ["--token", "a\nb"],
+        ["--tls-key", "key.pem"],
+    ],
+)
 def test_what_cannot_be_served_is_refused_in_one_line(options: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "subsecond.tui.cli", "serve", *options], capture_output=True, text=True, timeout=WAIT_S

@@ -258,6 +258,20 @@ def test_a_lane_is_bounded() -> None:
     assert (refused.message["status"], refused.message["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
+def test_the_bytes_that_wait_are_bounded_in_all_lanes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subsecond.agents.wire.responses.MOST_WAITING_BYTES", 1000)
+    gateway = connect()
+    long = CREATE | {"input": "x" * 800}
+    for lane in "ab":
+        assert gateway.send(CREATE | {"stream_id": lane}) == []
+    assert gateway.send(long | {"stream_id": "a"}) == []
+    [refused] = gateway.send(long | {"stream_id": "b"})
+    assert (refused.message["status"], refused.message["stream_id"]) == (429, "b")
+    gateway.serve()
+    assert gateway.send(long | {"stream_id": "b"}) == []  # which runs at once
+    assert gateway.send(long | {"stream_id": "b"}) == []
+
+
 def test_lanes_are_bounded() -> None:
     gateway = connect()
     for i in range(MOST_LANES):
