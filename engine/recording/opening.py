@@ -88,8 +88,17 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     if identity != APPLICATION_ID:
         raise InputError(str(path), "", "an SQLite file of another program", "a recording")
     if not 1 <= number <= FORMAT:
-        expected = f"a recording of format {FORMAT} or older; a newer version of this program reads it"
+        expected = f"a recording of format {FORMAT} or older; {_reader_of(connection)} of this program reads it"
         raise InputError(str(path), "", f"format {number}", expected)
+
+
+def _reader_of(connection: sqlite3.Connection) -> str:
+    """Which version reads a recording of a newer format: the one that wrote it, if that says which it is."""
+    with suppress(sqlite3.Error):
+        row = connection.execute("SELECT value FROM meta WHERE key = 'package_version'").fetchone()
+        if row is not None and isinstance(row[0], str):
+            return f"version {row[0][:40]}"
+    return "a newer version"
 
 
 @contextmanager

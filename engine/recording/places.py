@@ -13,7 +13,16 @@ from subsecond.engine.errors import InputError
 
 from .schema import APPLICATION_ID
 
-__all__ = ["SUFFIX", "check_target", "companions", "is_recording", "new_path", "path_of_run", "recordings_folder"]
+__all__ = [
+    "SUFFIX",
+    "check_target",
+    "companions",
+    "is_recording",
+    "new_path",
+    "path_of_run",
+    "recordings_folder",
+    "writer_of",
+]
 
 SUFFIX = ".subsecond"
 _MAGIC = b"SQLite format 3\0"
@@ -108,12 +117,12 @@ def _check_replaceable(target: Path, path: Path, where: str) -> None:
         raise InputError(where, "", str(path), "a new file, or a recording to replace: this is of another program")
     if not os.access(target, os.W_OK):
         raise InputError(where, "", str(path), "a file that is not read-only")
-    pid = _writer_of(target)
+    pid = writer_of(target)
     if pid is not None:
         raise InputError(where, "", str(path), f"a recording that is not being written: process {pid} does")
 
 
-def _writer_of(path: Path) -> int | None:
+def writer_of(path: Path) -> int | None:
     """The running process that writes a recording; None if there is none."""
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)

@@ -16,7 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+from subsecond.engine.feed import (
+    Annotation,
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    Load,
+    Message,
+    Notice,
+    OutsideAgent,
+    SetKnob,
+    TurnEnd,
+)
 
 from .opening import check, connect, reading, remove_copy
 from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
@@ -296,6 +308,16 @@ class Recording:
     def annotations(self, until_ps: int | None = None) -> list[Annotation]:
         """What was written down about instants up to a moment, by these."""
         return [m for _, _, m in self._messages("annotations", -1, until_ps) if isinstance(m, Annotation)]
+
+    def notices(self) -> list[Notice]:
+        """What people were to read, in order."""
+        return [m for _, _, m in self._messages("notices", -1, None) if isinstance(m, Notice)]
+
+    def outside_agents(self) -> list[OutsideAgent]:
+        """The latest about every agent that was connected from outside, by its number."""
+        query = "SELECT max(seq) FROM outside_agents WHERE at_ps > ? GROUP BY agent"
+        found = [m for _, _, m in self._chosen("outside_agents", query, -1) if isinstance(m, OutsideAgent)]
+        return sorted(found, key=lambda agent: agent.agent)
 
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from subsecond.engine.errors import SubsecondError
+from subsecond.tui.cli import comparing, keeping
 from subsecond.tui.cli.catalog import app as catalog_app
-from subsecond.tui.cli.comparing import add_commands
 from subsecond.tui.cli.options import number as _number
 from subsecond.tui.cli.options import whole as _whole
 
@@ -281,32 +281,6 @@ def replay(
     replay_command(recording=recording, at=at, size=size, view=view, screenshot=screenshot, paused=paused)
 
 
-@app.command(short_help="Write a recording as Parquet, CSV, JSON lines or OpenTelemetry traces.")
-def export(
-    recording: Annotated[Path, typer.Argument(help="The file.")],
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="F", help="parquet, csv, jsonl or otlp-json; by default by the suffix of OUT."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="OUT", help="Where to; - for standard output.")
-    ] = None,
-    table: Annotated[str, typer.Option(metavar="T", help="Table: turns, gauges, server_gauges, faults, ...")] = "turns",
-    lane: Annotated[str | None, typer.Option(metavar="NAME", help="Rows of this pipeline alone.")] = None,
-    since: Annotated[str | None, typer.Option(metavar="T", help="Rows after this instant, such as 90s.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="T", help="Rows up to this instant, such as 2m.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file of another kind.")] = False,
-) -> None:
-    """Write a table of a recording for other programs, or its turns as OpenTelemetry traces."""
-    from subsecond.tui.cli.export import export_command
-
-    export_command(
-        recording=recording, kind=kind, out=out, table=table, lane=lane, since=since, until=until, force=force
-    )
-
-
 @app.command()
 def scenarios() -> None:
     """List the scenarios that ship."""
@@ -316,18 +290,6 @@ def scenarios() -> None:
     for name in names:
         tables, _ = load_tables(name)
         typer.echo(f"{name:<{max(map(len, names))}}  {tables.get('title', '')}")
-
-
-@app.command()
-def recordings(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Where to look; by default the folder of live recordings.")
-    ] = None,
-) -> None:
-    """List the recordings in a folder."""
-    from subsecond.tui.cli.recordings import show_recordings
-
-    show_recordings(folder)
 
 
 @app.command(short_help="Compare predictions with published measurements.")
@@ -346,7 +308,8 @@ def validate(
     validate_command(file, json)
 
 
-add_commands(app)
+comparing.add_commands(app)
+keeping.add_commands(app)
 
 
 def main() -> None:
