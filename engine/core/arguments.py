@@ -46,11 +46,8 @@ class Form(Protocol):
     def sessions(self, names: Sequence[str]) -> list[Int64]:
         """Copies of fields of all sessions, [num_sessions] each."""
 
-    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
-        """Copies of fields of some sessions, [len(sessions)] each."""
-
-    def server(self, number: int) -> state.Server:
-        """A server's record; to be read only."""
+    def fields_of(self, places: Int64, names: Sequence[str], records: str = "sessions") -> list[Int64]:
+        """Copies of fields of some sessions, or of some servers, [len(places)] each."""
 
     def before(self, node: int) -> int:
         """The node before one in its list."""
@@ -110,11 +107,9 @@ class ArrayForm:
     def sessions(self, names: Sequence[str]) -> list[Int64]:
         return [self._arrays["sessions"][name].astype(np.int64) for name in names]
 
-    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
-        return [self._arrays["sessions"][name][sessions].astype(np.int64) for name in names]
-
-    def server(self, number: int) -> state.Server:
-        return state.Server(*self._arrays["servers"][number].item())
+    def fields_of(self, places: Int64, names: Sequence[str], records: str = "sessions") -> list[Int64]:
+        rows = self._arrays[records][places]
+        return [rows[name].astype(np.int64) for name in names]
 
     def before(self, node: int) -> int:
         return int(self._arrays["nodes"]["prev"][node])
@@ -179,12 +174,9 @@ class ObjectForm:
         sessions = self._state.sessions
         return [np.array([getattr(session, name) for session in sessions], np.int64) for name in names]
 
-    def fields_of(self, sessions: Int64, names: Sequence[str]) -> list[Int64]:
-        chosen = [self._state.sessions[s] for s in sessions.tolist()]
-        return [np.array([getattr(session, name) for session in chosen], np.int64) for name in names]
-
-    def server(self, number: int) -> state.Server:
-        return self._state.servers[number]
+    def fields_of(self, places: Int64, names: Sequence[str], records: str = "sessions") -> list[Int64]:
+        chosen = [getattr(self._state, records)[place] for place in places.tolist()]
+        return [np.array([getattr(record, name) for record in chosen], np.int64) for name in names]
 
     def before(self, node: int) -> int:
         return self._state.nodes[node].prev

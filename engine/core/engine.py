@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import ArrayForm, Form, ObjectForm
+from .boundaries import boundaries_by
 from .config import MAX_PS, NOT_SCHEDULED, Fault, FaultKind, Pipeline, Pool, StepCost, Submission, Workload
 from .execution import load_kernel, plan_execution
 from .kernel import codes
-from .kernel.segment import boundaries_until
 from .layout import cost_table, fault_table, lay_out, server_names
 from .results import Results, ServerCounters, ServerLoad, SessionColumns, results_of
 from .tokens import token_times
@@ -218,17 +218,28 @@ class Engine:
         )
         (arrive_at,) = self._form.fields_of(sessions, ("arrive_at",))
         given[arrive_at >= 0] = 0  # a request that has been sent and has not arrived
-        on_entry = (active == 1) & (place == codes.RUNNING)
-        on_decode = (active == 1) & (decode_place == codes.D_RUNNING)
-        where = np.where(on_decode, decode_server, server)
-        for number in np.unique(where[on_entry | on_decode]).tolist():
-            own = np.flatnonzero((where == number) & (on_entry | on_decode))
-            record = self._form.server(number)
-            steps = record.step + boundaries_until(record, self.reached_ps) - join_step[own]
-            made = at_join[own] + steps * record.growth // self.pipeline.entry.units_per_token
-            (output,) = self._form.fields_of(sessions[own], ("output",))
-            given[own] = np.minimum(output, made)
+        decodes = np.flatnonzero((active == 1) & ((place == codes.RUNNING) | (decode_place == codes.D_RUNNING)))
+        if len(decodes):
+            where = np.where(decode_place == codes.D_RUNNING, decode_server, server)[decodes]
+            step, growth, boundaries = self._boundaries(where)
+            made = (step + boundaries - join_step[decodes]) * growth // self.pipeline.entry.units_per_token
+            (output,) = self._form.fields_of(sessions[decodes], ("output",))
+            given[decodes] = np.minimum(output, at_join[decodes] + made)
         return given
+
+    def _boundaries(self, servers: Int64) -> tuple[Int64, Int64, Int64]:
+        """Of some servers: iterations before the present segment, growth, and iterations of it that have ended."""
+        names = ("step", "growth", "busy", "start", "base", "slope", "count")
+        numbers, where = np.unique(servers, return_inverse=True)
+        step, growth, busy, start, base, slope, count = self._form.fields_of(numbers, names, "servers")
+        ended = boundaries_by(self.reached_ps, start, base, slope, np.where(busy == 1, count, 0))
+        return step[where], growth[where], ended[where]
+
+    def are_over(self, sessions: Int64) -> NDArray[np.bool_]:
+        """Whether sessions have no request left to send or under way, [len(sessions)]."""
+        request, end = self._form.fields_of(sessions, ("request", "request_end"))
+        over: NDArray[np.bool_] = request >= end
+        return over
 
     def queue_position(self, session: int) -> int | None:
         """How many requests stand before that of a session in its server's queue; None: it is in none, or far back."""

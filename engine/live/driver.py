@@ -202,7 +202,8 @@ class LiveDriver:
     def _gauges(self, lane: LiveLane) -> Gauges:
         now = self.reached_ps
         faults = self._faults.words(lane.number, now + 1)
-        return lane.gauges(now, faults, self.outside.open_turns(lane.number, now))
+        outside = self.outside.open_turns(lane.number, now)
+        return lane.gauges(now, faults, outside, self.outside.num_open_turns(lane.number))
 
     def begun_faults(self) -> list[FaultNote]:
         """Faults of the scenario that have begun since the last call."""

@@ -113,19 +113,22 @@ class LiveLane:
         )
         return [TurnEnd(self.number, *row) for row in rows]
 
-    def gauges(self, now_ps: int, faults: tuple[str, ...], outside: Sequence[OpenTurn] = ()) -> Gauges:
-        """The lane at the time that its engine has reached; `outside`: turns of agents from outside, the oldest first.
+    def gauges(
+        self, now_ps: int, faults: tuple[str, ...], outside: Sequence[OpenTurn] = (), num_outside: int = 0
+    ) -> Gauges:
+        """The lane at the time that its engine has reached.
 
-        Those are always described: whoever connected an agent looks for it.
+        Args:
+            outside: turns of agents from outside, the oldest first. They are described before all others: whoever
+                connected an agent looks for it.
+            num_outside: how many of them there are.
         """
         oldest, count = open_turns(self.engine, self._turns, self.engine.sessions(), self._outside, now_ps)
         if outside:
-            own = outside[:MOST_OPEN]
-            oldest = tuple(sorted((*own, *oldest[: MOST_OPEN - len(own)]), key=lambda turn: turn.start_ps))
-            count += len(outside)
+            oldest = tuple(sorted((*outside, *oldest[: MOST_OPEN - len(outside)]), key=lambda turn: turn.start_ps))
         servers = self._servers()
         flows = sum(server.flows for server in servers)
-        return Gauges(now_ps, self.number, count, oldest, servers, flows, faults)
+        return Gauges(now_ps, self.number, count + num_outside, oldest, servers, flows, faults)
 
     def _servers(self) -> tuple[ServerGauge, ...]:
         core = self.pipeline.core

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from subsecond.engine.core.config import Status, Submission, Workload
-from subsecond.engine.core.results import Results
+from subsecond.engine.core.config import Submission, Workload
 from subsecond.engine.feed import OpenTurn, TurnEnd
 
 from .lane import LiveLane
 from .outsidelane import OutsideLane, Work
+from .tickets import Progress, Ticket, Tickets
 
 __all__ = ["Conversation", "OutsideAgents", "Progress", "Ticket"]
 
 #: Turns of which it is remembered how long each lane took, to be told with the reply.
 REMEMBERED = 4096
-#: Stages that are spent in a queue.
-QUEUES = ("prefill_queue", "decode_queue")
 
 
 @dataclass(slots=True)
@@ -36,48 +34,6 @@ class Conversation:
     last: Work | None = None
     served_by: int = 0
     present: Ticket | None = None
-
-
-@dataclass(slots=True)
-class Ticket:
-    """A request that an agent waits for.
-
-    Attributes:
-        given: tokens that the client has been given.
-        stage: the last one that was told, with its begin; None: the request has not arrived.
-        now: the open one.
-        coming: (when, tokens) that are on their way to the client.
-        over: when its end is at the client, with its results.
-    """
-
-    conversation: Conversation
-    work: Work
-    lane: int
-    sent_ps: int
-    given: int = 0
-    stage: tuple[str, int] | None = None
-    now: tuple[str, int] | None = None
-    coming: deque[tuple[int, int]] = field(default_factory=deque)
-    over: tuple[int, Results] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What has become of a request since the last look.
-
-    Attributes:
-        stage: the stage that it has come to, and when that began; None: still the same.
-        position: its place in the queue that it has come to, from 0; None: it is in none.
-        given: tokens given to the client in all.
-        end: how it went, if it is over, as a turn of its own; with `status`.
-    """
-
-    ticket: Ticket
-    stage: tuple[str, int] | None
-    given: int
-    end: TurnEnd | None = None
-    status: Status = Status.UNFINISHED
-    position: int | None = None
 
 
 class OutsideAgents:
@@ -96,7 +52,7 @@ class OutsideAgents:
         self._next_session = workload.num_sessions
         self._next_turn = workload.num_turns
         self._next_work = 0
-        self._tickets: list[dict[int, Ticket]] = [{} for _ in lanes]
+        self._tickets = [Tickets(lane) for lane in self._lanes]
         self._ends: list[TurnEnd] = []
         self._latency_ps: dict[int, dict[int, int]] = {}
 
@@ -132,7 +88,7 @@ class OutsideAgents:
             return
         del self._conversations[conversation.slot]
         if conversation.present is not None:
-            self._tickets[conversation.present.lane].pop(conversation.slot, None)
+            self._tickets[conversation.present.lane].drop(conversation.slot)
             conversation.present = None
         for lane in self._lanes:
             lane.leave(conversation.slot, now_ps)
@@ -190,7 +146,7 @@ class OutsideAgents:
         sent = self._lanes[lane].present(conversation.slot)
         ticket = Ticket(conversation, work, lane, now_ps if sent is None else sent.sent_ps)
         conversation.present = ticket
-        self._tickets[lane][conversation.slot] = ticket
+        self._tickets[lane].add(ticket)
         return ticket
 
     def _take_turn(self) -> int:
@@ -221,8 +177,8 @@ class OutsideAgents:
             if lane.is_busy:
                 self._look_at(place, now_ps)
         self._collect()
-        for place in range(len(self._lanes)):
-            found += self._progress(place, now_ps)
+        for tickets in self._tickets:
+            found += tickets.look(now_ps)
         self._free_slots()
         return found
 
@@ -230,35 +186,7 @@ class OutsideAgents:
         """Note what has ended on a lane."""
         lane = self._lanes[place]
         for work, results in lane.look(now_ps):
-            ticket = self._tickets[place].get(work.slot)
-            if ticket is not None and ticket.work.number == work.number:
-                arrives = int(results.finish_ps[0]) + lane.lane.pipeline.core.network_ps
-                ticket.coming.append((arrives, int(results.emitted_tokens[0])))
-                ticket.over = arrives, results
-
-    def _progress(self, place: int, now_ps: int) -> list[Progress]:
-        tickets = self._tickets[place]
-        if not tickets:
-            return []
-        lane = self._lanes[place]
-        network_ps = lane.lane.pipeline.core.network_ps
-        open_tickets = [ticket for ticket in tickets.values() if ticket.over is None]
-        works = [ticket.work for ticket in open_tickets]
-        for ticket, given, stage in zip(open_tickets, lane.given(works), lane.stages(works), strict=True):
-            if given > (ticket.coming[-1][1] if ticket.coming else ticket.given):
-                ticket.coming.append((now_ps + network_ps, given))
-            ticket.now = stage
-        told = [_told(ticket, lane, now_ps) for ticket in tickets.values()]
-        found = [progress for progress in told if progress is not None]
-        ended = [ticket for ticket in tickets.values() if ticket.over is not None and ticket.over[0] <= now_ps]
-        if not ended:
-            return found
-        turns = [[(ticket.work, ticket.over[1])] for ticket in ended if ticket.over is not None]
-        for ticket, end, (work, results) in zip(ended, lane.measured(turns), (t[0] for t in turns), strict=True):
-            del tickets[work.slot]
-            ticket.conversation.present = None
-            found.append(Progress(ticket, None, ticket.given, end, Status(int(results.status[0]))))
-        return found
+            self._tickets[place].ended(work, results)
 
     def _free_slots(self) -> None:
         """Sessions of conversations that are over are free when no lane works for them any more."""
@@ -288,21 +216,9 @@ class OutsideAgents:
         return self._latency_ps.get(turn, {})
 
     def open_turns(self, lane: int, now_ps: int) -> list[OpenTurn]:
-        """Turns under way on a lane, the oldest first."""
+        """Turns under way on a lane, the oldest first, as many as gauges tell."""
         return self._lanes[lane].open_turns(now_ps)
 
-
-def _told(ticket: Ticket, lane: OutsideLane, now_ps: int) -> Progress | None:
-    """What is new for the client by now; None: nothing."""
-    before = ticket.given
-    while ticket.coming and ticket.coming[0][0] <= now_ps:
-        ticket.given = max(ticket.given, ticket.coming.popleft()[1])
-    stage = ticket.now if ticket.now != ticket.stage else None
-    if stage is None and ticket.given == before:
-        return None
-    position = None
-    if stage is not None:
-        ticket.stage = stage
-        if stage[0] in QUEUES:
-            position = lane.lane.engine.queue_position(ticket.work.slot)
-    return Progress(ticket, stage, ticket.given, position=position)
+    def num_open_turns(self, lane: int) -> int:
+        """All turns under way on a lane."""
+        return self._lanes[lane].num_busy

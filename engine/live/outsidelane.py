@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ from subsecond.engine.turns import TOOLS
 from subsecond.engine.workload.runs import offsets
 
 from .lane import LiveLane
+from .openturns import MOST_OPEN
 
 __all__ = ["OutsideLane", "Sent", "Work"]
 
@@ -76,7 +78,14 @@ class OutsideLane:
         self._network_ps = lane.pipeline.core.network_ps
         self._seats: dict[int, _Seat] = {}
         self._busy: dict[int, _Seat] = {}
+        #: Conversations whose users will give up at a time that is known.
+        self._patient: set[int] = set()
         self._over: list[list[tuple[Work, Results]]] = []
+
+    @property
+    def num_busy(self) -> int:
+        """Conversations with a request under way or waiting."""
+        return len(self._busy)
 
     @property
     def is_busy(self) -> bool:
@@ -129,6 +138,17 @@ class OutsideLane:
             sent.cancel_at_ps = -1
         else:
             sent.cancel_at_ps = at
+            self._patient.add(sent.work.slot)
+
+    def _give_up_due(self, now_ps: int) -> None:
+        """Cancel what users give up by now."""
+        for slot in list(self._patient):
+            sent = self.present(slot)
+            if sent is None or sent.cancel_at_ps < 0:
+                self._patient.discard(slot)
+            elif sent.cancel_at_ps <= now_ps:
+                self._patient.discard(slot)
+                self._give_up(sent, sent.cancel_at_ps, now_ps)
 
     def leave(self, slot: int, now_ps: int) -> None:
         """The client has gone: what waits is dropped, what is under way is given up, an open turn is over."""
@@ -160,12 +180,9 @@ class OutsideLane:
         """Requests that have ended; what waited for that is sent."""
         if not self._busy:
             return []
-        for seat in self._busy.values():
-            if seat.present is not None and 0 <= seat.present.cancel_at_ps <= now_ps:
-                self._give_up(seat.present, seat.present.cancel_at_ps, now_ps)
+        self._give_up_due(now_ps)
         slots = np.fromiter(self._busy, np.int64, len(self._busy))
-        columns = self.lane.engine.sessions(slots)
-        over = slots[columns.request >= columns.request_end]
+        over = slots[self.lane.engine.are_over(slots)]
         if not len(over):
             return []
         rows = self._workload.session_first_request[over]
@@ -217,11 +234,6 @@ class OutsideLane:
             np.array([work.index for work in first], np.int64),
         )
 
-    def given(self, works: Iterable[Work]) -> list[int]:
-        """Tokens that have been given of requests under way, at the server."""
-        slots = np.array([work.slot for work in works], np.int64)
-        return self.lane.engine.given(slots).tolist() if len(slots) else []
-
     def stages(self, works: Iterable[Work]) -> list[tuple[str, int] | None]:
         """The open stage of requests under way and when it began; None: not arrived yet."""
         slots = np.array([work.slot for work in works], np.int64)
@@ -234,10 +246,11 @@ class OutsideLane:
         ]
 
     def open_turns(self, now_ps: int) -> list[OpenTurn]:
-        """Turns under way, the oldest first."""
+        """The turns under way that were sent first, the oldest first."""
         sent = [seat.present for seat in self._busy.values() if seat.present is not None]
         if not sent:
             return []
+        sent = heapq.nsmallest(MOST_OPEN, sent, key=lambda one: one.sent_ps)
         stages = self.stages([one.work for one in sent])
         rows = self._workload.session_first_request[np.array([one.work.slot for one in sent])]
         results = self.lane.engine.results(rows)
