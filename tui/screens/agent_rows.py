@@ -101,12 +101,13 @@ def _row(snapshot: Snapshot, known: Seen, agent: OutsideAgent, live_cells: int) 
     p50s = [None if one is None else one.p50_ps for one in ended]
     p95s = [None if one is None else one.p95_ps for one in ended]
     kept = None if served is None else served.kept
+    turns = max(agent.turns, 0 if served is None else served.turns)  # notes on agents come later than their turns
     errors: Cell = ((f"{count_text(agent.errors):>6}", "bad"),) if agent.errors else f"{0:>6}"
     cells: list[Cell] = [f"{MARK}{agent.name}", agent.protocol, state, lane, live]
     cells += [time_text(value) for value in (*p50s, *p95s)]
-    cells += [count_text(agent.turns), share_text(kept), errors, lag_text(agent.lag_ms)]
+    cells += [count_text(turns), share_text(kept), errors, lag_text(agent.lag_ms)]
     cells += [bytes_text(agent.bytes_in), bytes_text(agent.bytes_out), agent.address]
-    sort: list[SortValue] = [agent.name, agent.protocol, state, lane, age_ps, *p50s, *p95s, agent.turns, kept]
+    sort: list[SortValue] = [agent.name, agent.protocol, state, lane, age_ps, *p50s, *p95s, turns, kept]
     sort += [agent.errors, agent.lag_ms, agent.bytes_in, agent.bytes_out, agent.address]
     return TableRow(agent.agent, tuple(cells), tuple(sort), "plain" if agent.is_connected else "quiet")
 

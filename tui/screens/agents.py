@@ -60,6 +60,10 @@ class AgentsView(TableView):
         self._wants_help: bool | None = None
         self._seen = Seen((), ())
 
+    def on_mount(self) -> None:
+        for one in ("#agent", "#connect"):
+            self.query_one(one).display = False  # until there is something to say
+
     def panels(self) -> ComposeResult:
         yield from super().panels()
         yield Panel(id="agent", help="The agent under the cursor: its turns on every pipeline, and what it sent.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from textual.content import Content
+
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
 from subsecond.tui.widgets.text import clean, fit, width_of
 
@@ -30,6 +32,7 @@ class Panel(Canvas, can_focus=True):
         self, title: str = "", *, empty: str = "", help: str = "", id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(empty=empty, id=id, classes=classes)
+        self._title = title
         self.border_title = title
         self.help_text = help
         self._maker: Draw | None = None
@@ -37,8 +40,10 @@ class Panel(Canvas, can_focus=True):
     def show(self, maker: Draw, title: str | None = None) -> None:
         """Draw by another function."""
         self._maker = maker
-        if title is not None and title != self.border_title:
-            self.border_title = title
+        if title is not None and title != self._title:
+            self._title = title
+            # As Content: a string would be read as markup, and names in titles may come from strangers.
+            self.border_title = Content(title)
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:

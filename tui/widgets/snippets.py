@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.events import Blur, Click, Focus, MouseScrollDown, MouseScrollUp
 
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
@@ -46,6 +47,7 @@ class Snippets(Canvas, can_focus=True):
         self._snippets: tuple[Snippet, ...] = ()
         self._chosen = 0
         self._top = 0
+        self._title = ""
 
     @property
     def chosen(self) -> Snippet | None:
@@ -54,8 +56,9 @@ class Snippets(Canvas, can_focus=True):
 
     def update(self, snippets: Sequence[Snippet], *, title: str, empty: str) -> None:
         """Show other snippets; where there are none, `empty` says why."""
-        if title != self.border_title:
-            self.border_title = title
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)  # a string would be read as markup
         if (tuple(snippets), empty) == (self._snippets, self.empty):
             return
         self._snippets, self.empty = tuple(snippets), empty

@@ -113,6 +113,14 @@ def test_a_click_chooses_lines_and_keys_scroll_them(kit: SimpleNamespace) -> Non
     at_service(kit, body, size=(80, 22))
 
 
+def test_an_address_in_brackets_is_shown_as_it_is(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.press(app, pilot, "7")
+        assert "Connect an agent to [::1]:8123: up" in kit.text_of(app)
+
+    kit.run(body, place="ws://[::1]:8123/v1/observe")
+
+
 def test_an_agent_opens_its_sessions_down_to_a_turn_and_escape_leads_back(kit: SimpleNamespace) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, "7", "down", "enter")
@@ -186,6 +194,7 @@ HOSTILE = (
     "👩‍👩‍👧‍👦 family 🇩🇪",
     "a\nb\tc\rd",
     "\u202ertl\u200b",
+    "[/b] [/] [",
     "x" * 100_000,
     "",
 )
@@ -214,8 +223,12 @@ def test_words_of_strangers_harm_no_screen(kit: SimpleNamespace, size: tuple[int
 def test_markup_in_a_name_is_told_as_it_is_written(kit: SimpleNamespace) -> None:
     agent = msgspec.structs.replace(CODER, name="[b]x[/b] \x1b[1m")
 
-    async def body(app: SubsecondApp, _pilot: Pilot[None]) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         assert [n.message for n in app._notifications] == ["[b]x[/b] ?[1m connected over responses: 7 shows it"]
+
+        await kit.press(app, pilot, "7")
+        lines = kit.text_of(app).splitlines()
+        assert sum(f"{MARK}[b]x[/b] ?[1m" in line for line in lines) == 2, "in the table and above the details"
 
     at_service(kit, body, [*playground(), agent])
 
