@@ -32,4 +32,5 @@ def boundaries_by(at_ps: int, start: Int64, base: Int64, slope: Int64, count: In
         ended -= late
     while (more := (ended < count) & (end_of(ended + 1) <= at_ps)).any():
         ended += more
-    return ended.astype(np.int64, copy=False)
+    result: Int64 = ended
+    return result
