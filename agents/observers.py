@@ -70,8 +70,10 @@ class Observer:
                 await self.socket.send_str(encode(Notice("warning", text, self._dropped)).decode())
                 self._dropped = 0
             for key in list(self._latest):
-                await self.socket.send_str(self._latest.pop(key).decode())
-                await asyncio.sleep(0)
+                data = self._latest.pop(key, None)  # another run may have begun meanwhile
+                if data is not None:
+                    await self.socket.send_str(data.decode())
+                    await asyncio.sleep(0)
 
 
 def _place(message: Message) -> int:

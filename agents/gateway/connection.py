@@ -84,6 +84,8 @@ class Connection(ABC):
     # -- from the desk
 
     def started(self, order: Order, pipeline: str) -> None:
+        if order.ticket is not None:
+            self._roster.has_session(self.entry, order.ticket.conversation.number, order.lane)
         self._do(lambda: self.session.started(order.request.ident, order.reply, pipeline))
 
     def phase(self, order: Order, stage: str, at_ms: float, position: int | None) -> None:
@@ -157,8 +159,6 @@ class Connection(ABC):
         entry.kind = self._desk.driver.plan.workload.kinds.index(request.agent)
         sent_ms = getattr(self.session, "client_sent_ms", None)  # of protocols in which an agent can say it
         entry.lag_ms = None if sent_ms is None else max(0.0, time.time() * 1000 - sent_ms)
-        if order.ticket is not None:
-            self._roster.has_session(entry, order.ticket.conversation.number, order.lane)
         if self._is_named and request.conversation:
             self._names.add(request.conversation)
 

@@ -24,6 +24,8 @@ __all__ = ["ConversationBook", "Placement"]
 LEAST_SHARED: Final = 16
 #: Idle conversations that are given up at most for a new one: a place is free when every pipeline has done with it.
 MAKE_WAY: Final = 16
+#: One part in so many of the places is kept free, for pipelines that have not done with a conversation at once.
+MARGIN: Final = 8
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class ConversationBook:
         close_one: closes one.
         forget_group: lets the number of a shared segment stand for another one.
         groups: how many shared segments there can be at a time.
+        places: how many conversations the run has places for.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class ConversationBook:
         close_one: Callable[[Conversation], None],
         forget_group: Callable[[int], None],
         groups: int,
+        places: int,
     ) -> None:
         self._open_one = open_one
         self._close_one = close_one
@@ -79,6 +83,8 @@ class ConversationBook:
         self._by_link: dict[bytes, dict[int, None]] = {}
         self._groups: OrderedDict[bytes, int] = OrderedDict()
         self._num_groups = groups
+        #: From so many on an idle one is given up with every new one, so that its place is free when it is needed.
+        self._most = places - places // MARGIN
 
     def __len__(self) -> int:
         return len(self._known)
@@ -124,6 +130,8 @@ class ConversationBook:
         return None
 
     def _begin(self) -> _Known | None:
+        if len(self._known) >= self._most:
+            self._give_up_one()
         conversation = self._open_one()
         if conversation is None:
             idle = (known for known in self._known.values() if known.conversation.present is None)
@@ -137,6 +145,11 @@ class ConversationBook:
         known = _Known(conversation)
         self._known[conversation.number] = known
         return known
+
+    def _give_up_one(self) -> None:
+        idle = next((known for known in self._known.values() if known.conversation.present is None), None)
+        if idle is not None:
+            self._close(idle)
 
     def _close(self, known: _Known) -> None:
         self._forget(known)

@@ -121,6 +121,8 @@ class Desk:
         #: Orders with tokens that wait until their client may get some again.
         self._held: set[int] = set()
         self._refused: deque[tuple[Order, Outcome]] = deque()
+        #: Orders for which there was no place, in order.
+        self._lined_up: deque[Order] = deque()
         self._ticks: list[tuple[float, int, Client]] = []
         #: When each client wants its next tick; other ticks of it that are found are of no use any more.
         self._due_s: dict[Client, float] = {}
@@ -132,6 +134,7 @@ class Desk:
         """Another run begins: what the last one had in hand is over."""
         now_s = self.now_s
         orders, self._orders = self._orders, {}
+        lined_up, self._lined_up = self._lined_up, deque()
         self._held.clear()
         self.driver = driver
         self._past_s += now_s - self.now_s
@@ -140,8 +143,9 @@ class Desk:
             lambda conversation: self._close(driver, conversation),
             lambda group: _forget(driver, group),
             OUTSIDE_GROUPS,
+            len(driver.plan.outside),
         )
-        for order in orders.values():
+        for order in (*orders.values(), *lined_up):
             self._refuse(order, End.FAILED, "the run was started anew with other parameters")
 
     @property
@@ -183,8 +187,10 @@ class Desk:
             self._refuse(order, End.NO_PIPELINE, f"one of {', '.join(self.pipelines())} after the @ of the model")
         elif reply.output_tokens > MAX_OUTPUT_TOKENS or request.prompt_tokens + reply.output_tokens > self._most_tokens:
             self._refuse(order, End.TOO_LONG, f"prompt and reply are longer than {self._most_tokens} tokens")
-        else:
-            self._submit(order)
+        elif len(self._orders) + len(self._lined_up) >= len(self.driver.plan.outside):
+            self._refuse(order, End.THROTTLED, "all places for conversations are taken by requests under way")
+        elif self._lined_up or not self._submit(order):
+            self._lined_up.append(order)
         self._wake.set()
         return order
 
@@ -207,12 +213,12 @@ class Desk:
             if not orders:
                 del self._of[order.client]
 
-    def _submit(self, order: Order) -> None:
+    def _submit(self, order: Order) -> bool:
+        """Let a request begin; False if there is no place for its conversation until a pipeline has let go of one."""
         request, reply, driver = order.request, order.reply, self.driver
         placement = self._book.place(request)
         if placement is None:
-            self._refuse(order, End.THROTTLED, "all places for conversations are taken by requests under way")
-            return
+            return False
         first_group = len(driver.plan.workload.group_tokens) - OUTSIDE_GROUPS
         spoken_part = reply.first_sentence if request.spoken and reply.pieces else 0
         order.ticket = driver.outside.submit(
@@ -234,6 +240,14 @@ class Desk:
         )
         self._orders[id(order.ticket)] = order
         driver.poke()
+        return True
+
+    def _submit_lined_up(self) -> None:
+        while self._lined_up:
+            order = self._lined_up[0]
+            if order.client is not NOBODY and not self._submit(order):
+                return
+            self._lined_up.popleft()
 
     def _refuse(self, order: Order, end: End, reason: str) -> None:
         """Tell the client soon: it may be in the middle of placing the order."""
@@ -248,6 +262,9 @@ class Desk:
         if order.ticket is not None and id(order.ticket) in self._orders:
             self.driver.outside.cancel(order.ticket, self.driver.now_ps)
             self._wake.set()
+        elif order in self._lined_up:
+            self._lined_up.remove(order)
+            self._refuse(order, End.CANCELLED, "")
 
     def gone(self, client: Client, names: Sequence[str] = ()) -> None:
         """A client has gone: its requests are given up, and it is told nothing more.
@@ -327,14 +344,15 @@ class Desk:
                 if waiting is not None:
                     self._tell(waiting, progress)
             self._deliver_held()
+        self._submit_lined_up()
         return self._wait_s()
 
     def _wait_s(self) -> float | None:
         if self._refused:
             return 0.0
         if self.driver.clock.is_paused:
-            return IDLE_S if self._orders or self._ticks else None
-        if self._orders:
+            return IDLE_S if self._orders or self._lined_up or self._ticks else None
+        if self._orders or self._lined_up:
             return TICK_S
         waits = [IDLE_S] if self.driver.outside.is_busy else []
         if self._ticks:

@@ -375,6 +375,34 @@ def test_what_is_written_down_reaches_everybody_and_the_recording(tmp_path: Path
         assert recording.annotations() == [past, *told]
 
 
+def test_a_run_that_begins_while_gauges_are_sent_is_told_all_the_same() -> None:
+    async def run() -> None:
+        from subsecond.agents.observers import Observer
+
+        sent: list[Message] = []
+
+        class Socket:
+            closed = False
+
+            async def send_str(self, data: str) -> None:
+                sent.append(decode_message(data))
+                if isinstance(sent[-1], Gauges):
+                    observer.begin(encode(Notice("info", "another run")))
+
+        observer = Observer(Socket())  # type: ignore[arg-type]  # what it uses of a socket
+        for lane in (0, 1):
+            gauges = Gauges(1, lane, 0, (), (), 0, ())
+            observer.put(gauges, encode(gauges))
+        sending = asyncio.create_task(observer.send_all())
+        while len(sent) < 2 and not sending.done():
+            await asyncio.sleep(0)
+        assert not sending.done()
+        sending.cancel()
+        assert [type(message) for message in sent] == [Gauges, Notice]
+
+    asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
 def test_an_owned_service_ends_with_its_owner() -> None:
     arguments = [sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", "0", "--set", "seed=2"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -112,7 +112,11 @@ class Served:
         counts = {
             "connections": self.gateway.num_connections,
             "lines": len(door),
-            "orders": len(self.desk._orders) + self.desk.num_open + len(self.desk._held) + len(self.desk._refused),
+            "orders": len(self.desk._orders)
+            + self.desk.num_open
+            + len(self.desk._held)
+            + len(self.desk._refused)
+            + len(self.desk._lined_up),
             "alarms": len(self.desk._due_s),
             "tickets": self.driver.outside.num_open,
             "busy lanes": int(self.driver.outside.is_busy),

@@ -19,7 +19,7 @@ class Run:
         self.free = deque(range(places))
         self.next = 100
         self.forgotten: list[int] = []
-        self.book = ConversationBook(self.open, self.close, self.forgotten.append, groups)
+        self.book = ConversationBook(self.open, self.close, self.forgotten.append, groups, places)
 
     def open(self) -> Conversation | None:
         if not self.free:
@@ -124,13 +124,21 @@ def test_as_many_make_way_as_a_new_conversation_needs() -> None:
         if len(held) == 2:
             run.free.append(conversation.slot)
 
-    run.book = ConversationBook(run.open, close, run.forgotten.append, 2)
+    run.book = ConversationBook(run.open, close, run.forgotten.append, 2, 3)
     for name in "abc":
         run.ask(name, "1")
     assert run.ask("d", "1").conversation.slot == held[1].slot
     assert len(run.book) == 2
     run.book.abandon(held[0])  # which is over
     assert len(run.book) == 2
+
+
+def test_some_places_are_kept_free() -> None:
+    run = Run(places=16)
+    for number in range(40):
+        run.ask(str(number), "1")
+        assert len(run.book) <= 14
+    assert len(run.free) == 2
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), max_size=40))
