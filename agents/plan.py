@@ -17,7 +17,7 @@ from subsecond.engine.core.config import NOT_SCHEDULED, Workload
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import faults_of
 from subsecond.engine.latency.pipelines import BuiltPipeline, build_pipeline
-from subsecond.engine.run import Plan
+from subsecond.engine.run import Plan, Reserve
 from subsecond.engine.scenario import AgentsTable, Scenario
 from subsecond.engine.workload.assembly import limit_turns, merge
 from subsecond.engine.workload.outside import outside_sessions, outside_workload
@@ -25,7 +25,7 @@ from subsecond.engine.workload.traces import SAMPLE_PREFIX, read_traces
 
 from .reply_script import read_replies
 
-__all__ = ["AGENT_KINDS", "plan_run"]
+__all__ = ["AGENT_KINDS", "pipelines_of", "plan_run"]
 
 AGENT_KINDS = ("coding", "voice")
 #: Stages of a voice turn before its request and after its milestone.
@@ -64,19 +64,8 @@ def plan_run(
         InputError: something in the scenario, a trace or the catalog cannot be used.
     """
     read_replies(list(scenario.replies), scenario.where)  # what is wrong with them is said by every command
-    facts = Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
-    pipelines = {}
-    for name, overrides in scenario.pipelines.items():
-        values = dict(overrides)
-        base, model = values.pop("base", name), values.pop("model", scenario.model)
-        for key, value in (("base", base), ("model", model)):
-            if value is not None and not isinstance(value, str):
-                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a name")
-        for key, value in values.items():
-            if not isinstance(value, bool | int | float | str):
-                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a number or a word")
-        with _within(scenario.where), _reckonable(scenario, name):
-            pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
+    facts = _facts(scenario)
+    pipelines = pipelines_of(scenario)
     if traces:
         workload = read_traces(
             traces,
@@ -100,7 +89,34 @@ def plan_run(
             scenario.budgets, workload.kinds, facts, scenario.where, is_recorded=bool(traces or scenario.traces)
         ),
         outside=outside_sessions(workload, outside),
+        reserve=Reserve(reserve, reserve_hours, outside),
     )
+
+
+def _facts(scenario: Scenario) -> Catalog:
+    return Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
+
+
+def pipelines_of(scenario: Scenario) -> dict[str, BuiltPipeline]:
+    """The pipelines of a scenario, built.
+
+    Raises:
+        InputError: a value or name that they cannot be built with.
+    """
+    facts = _facts(scenario)
+    pipelines = {}
+    for name, overrides in scenario.pipelines.items():
+        values = dict(overrides)
+        base, model = values.pop("base", name), values.pop("model", scenario.model)
+        for key, value in (("base", base), ("model", model)):
+            if value is not None and not isinstance(value, str):
+                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a name")
+        for key, value in values.items():
+            if not isinstance(value, bool | int | float | str):
+                raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a number or a word")
+        with _within(scenario.where), _reckonable(scenario, name):
+            pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
+    return pipelines
 
 
 @contextmanager

@@ -39,6 +39,7 @@ from subsecond.engine.feed import (
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.recording.places import path_of_run
+from subsecond.engine.recording.schema import Origin
 from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
@@ -135,12 +136,14 @@ class Service:
         driver = LiveDriver(plan, PacedClock(self._speed, start_ps=self._head_start_ps))
         driver.catch_up()
         if self._recorder is not None:
+            self._record_script()
             self._recorder.close()
         self._runs += 1
         self._recorder = Recorder(
             None if self._record is None else path_of_run(self._record, self._runs),
             driver.hello(uuid.uuid4().hex[:12], ""),
             tables=plan.scenario.tables,
+            origin=Origin.of(plan),
             on_error=self._complain,
         )
         self._observers.begin(self._recorder.hello)
@@ -158,6 +161,12 @@ class Service:
         self._troubles.append(text)
         if self._on_trouble is not None:
             self._on_trouble(text)
+
+    def _record_script(self) -> None:
+        """The recording gets what nobody else wants to know: which sessions began, and what agents asked for."""
+        if self._recorder is not None:
+            for note in self._driver.take_script():
+                self._recorder.put(note)
 
     def _tell(self, messages: Sequence[Message]) -> None:
         """Everybody gets messages, and the recording keeps them."""
@@ -210,6 +219,7 @@ class Service:
             if listening is not None:
                 listening.close()
             if self._recorder is not None:
+                self._record_script()
                 await asyncio.to_thread(self._recorder.close)
             await self._observers.close()
             if self._gateway is not None:
@@ -254,6 +264,7 @@ class Service:
                 if driver is not self._driver:  # a run has begun anew: nobody wants to know the rest of the former one
                     break
             else:
+                self._record_script()
                 self._tell(self._overview(driver, with_load=looks % LOAD_EVERY == 0))
             looks += 1
             await asyncio.sleep(PERIOD_S)
@@ -356,9 +367,10 @@ class Service:
         given = [f"{name}={shown}" for name, shown in settings.items()]
         plan = await asyncio.to_thread(self._make_plan, given)  # which takes a while, and time goes on
         self._settings = settings
+        changed_ps = self._driver.set_costs(lane, plan.pipelines[lane])
         if self._recorder is not None:
-            self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps)
-        if self._driver.set_costs(lane, plan.pipelines[lane]):
+            self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps if changed_ps is None else changed_ps)
+        if changed_ps is not None:
             return [Notice("info", f"{lane}: {key} is {value} from now on")]
         self._driver = self._begin(plan)
         self._restart.set()

@@ -19,7 +19,7 @@ from subsecond.engine.metrics import Group, PairedTurns, duel, groups_of
 from subsecond.engine.scenario import Scenario
 from subsecond.engine.turns import Turns, turns_of
 
-__all__ = ["Lane", "Plan", "Progress", "Run", "run_plan"]
+__all__ = ["Lane", "Plan", "Progress", "Reserve", "Run", "run_plan"]
 
 PS_PER_S = 10**12
 
@@ -31,10 +31,21 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """Sessions that a plan was asked for beyond those of its scenario; see `agents.plan.plan_run`."""
+
+    least: int = 0
+    hours: float = 0.0
+    outside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a run needs, checked and drawn; nothing is left that could be wrong.
 
-    `outside`: sessions of the workload that stand ready for agents from outside.
+    Attributes:
+        outside: sessions of the workload that stand ready for agents from outside.
+        reserve: what was asked for, to draw the same workload again.
     """
 
     scenario: Scenario
@@ -43,6 +54,7 @@ class Plan:
     faults: dict[str, list[Fault]]
     budgets: tuple[Budget, ...]
     outside: range = range(0)
+    reserve: Reserve = Reserve()
 
 
 @dataclass(frozen=True, slots=True)

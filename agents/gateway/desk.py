@@ -451,8 +451,7 @@ NOBODY: Final = _Nobody()
 
 def _forget(driver: LiveDriver, group: int) -> None:
     """Shared segments of outside agents are the last groups of the workload."""
-    for lane in driver.lanes:
-        lane.engine.forget_group(len(driver.plan.workload.group_tokens) - OUTSIDE_GROUPS + group)
+    driver.outside.forget_group(len(driver.plan.workload.group_tokens) - OUTSIDE_GROUPS + group)
 
 
 def _stages_ps(stages_ms: Mapping[str, float], driver: LiveDriver) -> dict[str, int]:

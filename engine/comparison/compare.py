@@ -79,6 +79,13 @@ class Comparison:
     budgets: tuple[Budget, ...]
     kinds: tuple[KindComparison, ...]
 
+    @property
+    def is_same(self) -> bool:
+        """Whether both sides did the same work and came to the same."""
+        return bool(self.kinds) and all(
+            kind.paired is not None and not any(kind.paired.sooner) and kind.first == kind.second for kind in self.kinds
+        )
+
 
 def compare(first: Side, second: Side, budgets: Sequence[Budget]) -> Comparison:
     """Hold a side against another one.

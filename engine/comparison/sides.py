@@ -125,8 +125,7 @@ def sides_of(
         keep = (columns["start_ps"] >= begin) & (until_ps is None or columns["start_ps"] <= end)
         chosen = {name: columns[name][keep] for name in COLUMNS}
         chosen["ttft_ps"] = np.maximum(chosen["ttft_ps"], -1)
-        stages = {name: columns[name][keep] for name in hello.stages}
-        chosen.update({name: column for name, column in stages.items() if column.any()})
+        chosen.update({name: columns[name][keep] for name in hello.stages})
         yield _side(source, lane.name, hello.agents, max(0, end - begin), chosen)
 
 
@@ -147,5 +146,5 @@ def _side(source: str, lane: str, agents: tuple[str, ...], span_ps: int, columns
         tpot_ps=ordered["tpot_ps"],
         requests=ordered["requests"],
         prompt_tokens=ordered["prompt_tokens"],
-        stages_ps={name: column for name, column in ordered.items() if name not in COLUMNS},
+        stages_ps={name: column for name, column in ordered.items() if name not in COLUMNS and column.any()},
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
+
 from subsecond.engine.catalog import Catalog, Value
 from subsecond.engine.catalog import catalog as shipped_catalog
+from subsecond.engine.core.config import StepCost
 from subsecond.engine.errors import InputError
 from subsecond.engine.latency.model import WEIGHT_FORMATS
 from subsecond.engine.latency.parameters import Domain, Override
 from subsecond.engine.latency.pipelines import BuiltPipeline, build_pipeline
 
-__all__ = ["Knobs", "differ_in_step_times_alone"]
+__all__ = ["Knobs", "changed_costs", "differ_in_step_times_alone"]
 
 #: Ends of the keys whose words are entries of the catalog, and their kind.
 _ENTRIES: Final = (("model", "models"), ("device", "devices"), ("engine", "engines"), ("efa", "links"))
@@ -80,6 +83,24 @@ class Knobs:
 def differ_in_step_times_alone(one: BuiltPipeline, other: BuiltPipeline) -> bool:
     """Whether two builds of a pipeline are the same but for their step times."""
     return _without_costs(one) == _without_costs(other)
+
+
+def changed_costs(one: BuiltPipeline, other: BuiltPipeline) -> list[tuple[int, StepCost]]:
+    """Servers whose step times another build changes, counted through all pools, with the new times."""
+    before, after = step_costs(one), step_costs(other)
+    pairs = enumerate(zip(before, after, strict=True))
+    return [(server, new) for server, (old, new) in pairs if not _same_cost(old, new)]
+
+
+def step_costs(built: BuiltPipeline) -> list[StepCost]:
+    """Cost of an iteration, by server."""
+    core = built.core
+    return [p.cost for p in (core.entry, core.decode, core.fallback) if p for _ in range(p.num_servers)]
+
+
+def _same_cost(a: StepCost, b: StepCost) -> bool:
+    rest = (a.prefill_pair_ps, a.decode_unit_ps, a.kv_unit_ps) == (b.prefill_pair_ps, b.decode_unit_ps, b.kv_unit_ps)
+    return rest and np.array_equal(a.compute_ps, b.compute_ps) and np.array_equal(a.memory_ps, b.memory_ps)
 
 
 def _without_costs(built: BuiltPipeline) -> str:

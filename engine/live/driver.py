@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
-from subsecond.engine.core.config import MAX_PS, FaultKind, StepCost
+from subsecond.engine.core.config import MAX_PS, FaultKind
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import Spell, spells_of
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, TurnEnd
 from subsecond.engine.hello import hello_of
-from subsecond.engine.latency.knobs import differ_in_step_times_alone
+from subsecond.engine.latency.knobs import changed_costs, differ_in_step_times_alone
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .clock import PacedClock
 from .faultboard import FaultBoard
@@ -195,6 +194,11 @@ class LiveDriver:
         """Turns that have ended since the last call, lane by lane; sessions that have ended are replaced."""
         return [*(turn for lane in self.lanes for turn in self._ended(lane)), *self.outside.turn_ends()]
 
+    def take_script(self) -> list[SessionNote | OutsideRequest]:
+        """What happened since the last call that a re-run needs beside the scenario."""
+        sessions = [] if self._population is None else self._population.take_script()
+        return [*sessions, *self.outside.take_script()]
+
     def gauges(self) -> list[Gauges]:
         """Every lane at this moment."""
         return [self._gauges(lane) for lane in self.lanes]
@@ -287,25 +291,21 @@ class LiveDriver:
         self.poke()
         return notes
 
-    def set_costs(self, name: str, pipeline: BuiltPipeline) -> bool:
+    def set_costs(self, name: str, pipeline: BuiltPipeline) -> int | None:
         """Give a lane the step times of another build of its pipeline, from now on.
 
         Returns:
-            False, and nothing is changed, if the two differ in more than step times.
+            From when on exactly, in ps; None, and nothing is changed, if the two differ in more than step times.
         """
         lane = next(lane for lane in self.lanes if lane.name == name)
         if not differ_in_step_times_alone(lane.pipeline, pipeline):
-            return False
-        before = lane.step_costs()
-        lane.pipeline = pipeline
+            return None
         now = max(self.now_ps, lane.engine.now_ps) + 1
-        core = pipeline.core
-        after = [p.cost for p in (core.entry, core.decode, core.fallback) if p for _ in range(p.num_servers)]
-        for server, (old, new) in enumerate(zip(before, after, strict=True)):
-            if not _same_cost(old, new):
-                lane.engine.set_step_cost(server, new, now)
+        for server, cost in changed_costs(lane.pipeline, pipeline):
+            lane.engine.set_step_cost(server, cost, now)
+        lane.pipeline = pipeline
         self.poke()
-        return True
+        return now
 
 
 def _at_zero(table: FaultTable) -> FaultTable:
@@ -324,8 +324,3 @@ def _later(spell: Spell, by_ps: int) -> Spell:
         raise InputError("fault", "duration_s", (end - by_ps) / PS_PER_S, "a shorter one, or none")
     value = spell.value + by_ps if spell.kind is FaultKind.STALL_UNTIL else spell.value
     return replace(spell, begin_ps=spell.begin_ps + by_ps, end_ps=end, value=value)
-
-
-def _same_cost(a: StepCost, b: StepCost) -> bool:
-    rest = (a.prefill_pair_ps, a.decode_unit_ps, a.kv_unit_ps) == (b.prefill_pair_ps, b.decode_unit_ps, b.kv_unit_ps)
-    return rest and np.array_equal(a.compute_ps, b.compute_ps) and np.array_equal(a.memory_ps, b.memory_ps)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.budgets import Budget
-from subsecond.engine.core.config import Pool, StepCost, Workload
+from subsecond.engine.core.config import Pool, Workload
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.results import STAGES, Results
 from subsecond.engine.feed import Gauges, OpenTurn, ServerGauge, TurnEnd
@@ -52,10 +52,6 @@ class LiveLane:
         self._seen = self.columns.request
         self.stages = (*turns.workload.before_ps, *STAGES, TOOLS, *turns.workload.after_ps)
         self._pools = _pools(pipeline)
-
-    def step_costs(self) -> list[StepCost]:
-        """Cost of an iteration, by server."""
-        return [pool.cost for pool in self._pools]
 
     def ended(self) -> list[TurnEnd]:
         """Turns that have ended since the last call, in order of session."""

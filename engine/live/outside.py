@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from subsecond.engine.core.config import Submission, Workload
 from subsecond.engine.feed import OpenTurn, TurnEnd
+from subsecond.engine.script import OutsideRequest
 
 from .lane import LiveLane
 from .outsidelane import OutsideLane, Work
@@ -55,6 +56,8 @@ class OutsideAgents:
         self._tickets = [Tickets(lane) for lane in self._lanes]
         self._ends: list[TurnEnd] = []
         self._latency_ps: dict[int, dict[int, int]] = {}
+        self._prefixes: dict[int, int] = {}
+        self._next_prefix = len(workload.group_tokens)
 
     @property
     def num_lanes(self) -> int:
@@ -128,8 +131,10 @@ class OutsideAgents:
             slot=conversation.slot,
             turn=last.turn if last is not None and goes_on else self._take_turn(),
             index=conversation.turns - goes_on,
+            lane=lane,
             agent=agent,
             submission=submission,
+            prefix=self._prefixes.get(submission.group, submission.group),
             gap_ps=self._gap_ps(conversation, now_ps),
             before_ps={} if goes_on else before_ps or {},
             after_ps=after_ps or {},
@@ -210,6 +215,17 @@ class OutsideAgents:
         self._collect()
         ends, self._ends = self._ends, []
         return ends
+
+    def forget_group(self, group: int) -> None:
+        """A prefix group stands for another prefix from now on, which is cold on every lane."""
+        for lane in self._lanes:
+            lane.lane.engine.forget_group(group)
+        self._prefixes[group] = self._next_prefix
+        self._next_prefix += 1
+
+    def take_script(self) -> list[OutsideRequest]:
+        """Requests that have ended on the lane that served them since the last call."""
+        return [request for lane in self._lanes for request in lane.take_script()]
 
     def latency_ps(self, turn: int) -> Mapping[int, int]:
         """How long a turn took by lane, where it is over."""

@@ -12,6 +12,7 @@ import numpy as np
 from subsecond.engine.core.config import Status, Submission, Workload
 from subsecond.engine.core.results import STAGES, Results, open_stage
 from subsecond.engine.feed import OpenTurn, TurnEnd
+from subsecond.engine.script import OutsideRequest
 from subsecond.engine.turns import TOOLS
 from subsecond.engine.workload.runs import offsets
 
@@ -31,7 +32,9 @@ class Work:
     Attributes:
         session: number of the conversation's session in the feed; `slot` is the one that it has in the core.
         turn, index: number of its turn, and which turn of the conversation that is.
+        lane: that serves it.
         agent: place of its kind in the run's agent kinds.
+        prefix: number of the prefix that its group stands for.
         gap_ps: from the reply that the client got last to sending this; -1: nothing came before.
         before_ps, after_ps: by stage, what its turn takes before its first request, and after the last one's milestone.
         ends_turn: no other request follows in this turn.
@@ -42,9 +45,11 @@ class Work:
     slot: int
     turn: int
     index: int
+    lane: int
     agent: int
     submission: Submission
     gap_ps: int
+    prefix: int = -1
     before_ps: Mapping[str, int] = field(default_factory=dict)
     after_ps: Mapping[str, int] = field(default_factory=dict)
     ends_turn: bool = True
@@ -52,11 +57,17 @@ class Work:
 
 @dataclass(slots=True)
 class Sent:
-    """A request under way on a lane; `cancel_at_ps`: when its user gives up, -1: not known to."""
+    """A request under way on a lane.
+
+    Attributes:
+        cancel_at_ps: when its user gives up; -1: not known to.
+        gap_ps: from the lane's last reply to sending it; -1: nothing came before.
+    """
 
     work: Work
     sent_ps: int
     cancel_at_ps: int = -1
+    gap_ps: int = -1
 
 
 @dataclass(slots=True)
@@ -81,6 +92,7 @@ class OutsideLane:
         #: Conversations whose users will give up at a time that is known.
         self._patient: set[int] = set()
         self._over: list[list[tuple[Work, Results]]] = []
+        self._script: list[OutsideRequest] = []
 
     @property
     def num_busy(self) -> int:
@@ -115,7 +127,7 @@ class OutsideLane:
         if seat.replied_ps >= 0 and work.gap_ps >= 0:
             at = max(at, seat.replied_ps + work.gap_ps)
         self.lane.engine.submit(work.slot, at, work.submission)
-        seat.present = Sent(work, at)
+        seat.present = Sent(work, at, gap_ps=at - seat.replied_ps if seat.replied_ps >= 0 else -1)
         self._busy[work.slot] = seat
 
     def _next_ps(self, now_ps: int) -> int:
@@ -192,7 +204,10 @@ class OutsideLane:
     def _ended(self, slot: int, results: Results, now_ps: int) -> tuple[Work, Results]:
         seat = self._busy.pop(slot)
         assert seat.present is not None
-        work, seat.present = seat.present.work, None
+        sent, seat.present = seat.present, None
+        work = sent.work
+        if work.lane == self.lane.number:
+            self._script.append(_scripted(sent, results))
         seat.replied_ps = int(results.finish_ps[0]) + self._network_ps
         if seat.turn and seat.turn[-1][0].turn != work.turn:
             self._close_turn(seat)
@@ -214,6 +229,11 @@ class OutsideLane:
         if seat.turn:
             self._over.append(seat.turn)
             seat.turn = []
+
+    def take_script(self) -> list[OutsideRequest]:
+        """Requests that this lane has served since the last call."""
+        taken, self._script = self._script, []
+        return taken
 
     def turn_ends(self) -> list[TurnEnd]:
         """Turns that are over since the last call."""
@@ -292,6 +312,33 @@ class OutsideLane:
             min(since, now_ps),
             tuple(spent.values()),
         )
+
+
+def _scripted(sent: Sent, results: Results) -> OutsideRequest:
+    """A request that is over, as it is recorded."""
+    work, ask = sent.work, sent.work.submission
+    is_cancelled = int(results.status[0]) == Status.CANCELLED
+    return OutsideRequest(
+        at_ps=sent.sent_ps,
+        lane=work.lane,
+        slot=work.slot,
+        session=work.session,
+        turn=work.turn,
+        turn_index=work.index,
+        agent=work.agent,
+        gap_ps=sent.gap_ps,
+        cancelled_ps=int(results.finish_ps[0]) - sent.sent_ps if is_cancelled else -1,
+        prompt_tokens=ask.prompt_tokens,
+        reuse_tokens=ask.reuse_tokens,
+        output_tokens=ask.output_tokens,
+        milestone_tokens=ask.milestone_tokens,
+        group=ask.group,
+        group_tokens=ask.group_tokens,
+        prefix=work.prefix,
+        ends_turn=work.ends_turn,
+        before_ps=dict(work.before_ps),
+        after_ps=dict(work.after_ps),
+    )
 
 
 def _part(whole: Workload, turns: Sequence[Sequence[tuple[Work, Results]]]) -> Workload:

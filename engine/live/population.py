@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from subsecond.engine.core.config import NOT_SCHEDULED
 from subsecond.engine.feed import Notice
 from subsecond.engine.run import Plan
+from subsecond.engine.script import SessionNote
 from subsecond.engine.workload.distributions import Table, exponential, stream
 
 from .lane import LiveLane
@@ -38,6 +39,7 @@ class Population:
         self._kind_of[plan.outside.start : plan.outside.stop] = -1
         self._is_over = [np.zeros(work.num_sessions, np.bool_) for _ in lanes]
         self._notices: list[Notice] = []
+        self._script: list[SessionNote] = []
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -62,6 +64,11 @@ class Population:
         taken, self._notices = self._notices, []
         return taken
 
+    def take_script(self) -> list[SessionNote]:
+        """Sessions that have begun or been retired since the last call."""
+        taken, self._script = self._script, []
+        return taken
+
     def note(self, lane: LiveLane) -> None:
         """Take note of the sessions that have ended until the last look at a lane."""
         moved, columns = lane.moved, lane.columns
@@ -78,9 +85,13 @@ class Population:
         for kind in self._kinds:
             missing = kind.wanted - kind.at_work[lane.number]
             for session in kind.take(lane.number, missing):
-                lane.engine.start_session(session, max(now_ps, lane.engine.now_ps) + 1)
+                self._begin(lane, session, max(now_ps, lane.engine.now_ps) + 1)
             if missing > 0 and kind.at_work[lane.number] < kind.wanted:
                 self._say_used_up(kind)
+
+    def _begin(self, lane: LiveLane, session: int, at_ps: int) -> None:
+        lane.engine.start_session(session, at_ps)
+        self._script.append(SessionNote(at_ps, lane.number, session))
 
     def keep(self, kind: int, sessions: int) -> None:
         """Keep so many sessions of a kind at work; of too many, those that came last end with their present request."""
@@ -93,6 +104,7 @@ class Population:
             at_work = at_work[~is_over[at_work]]
             for session in at_work[sessions:].tolist():
                 lane.engine.retire(session)
+                self._script.append(SessionNote(lane.engine.reached_ps, lane.number, session, is_retired=True))
             columns = lane.engine.sessions()
             retired = at_work[sessions:]
             self._end(lane.number, retired[columns.request[retired] >= columns.request_end[retired]])
@@ -117,7 +129,7 @@ class Population:
                 at = kind.next_ps
                 begun = [(lane, session) for lane in self._lanes for session in kind.take(lane.number, 1)]
                 for lane, session in begun:
-                    lane.engine.start_session(session, at)
+                    self._begin(lane, session, at)
                 kind.next_ps = at + kind.gap_ps() if begun else None
                 if not begun:
                     self._say_used_up(kind)

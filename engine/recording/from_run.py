@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from subsecond.engine.budgets import Budget
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import spells_of
-from subsecond.engine.feed import (
-    FaultNote,
-    Hello,
-)
+from subsecond.engine.feed import FaultNote, Hello, Message, SetKnob
 from subsecond.engine.hello import hello_of
-from subsecond.engine.run import Lane, Plan, Run
+from subsecond.engine.run import Plan, Run
+from subsecond.engine.script import OutsideRequest, SessionNote
 from subsecond.engine.turns import Turns, TurnState
 
 from .file import part_of, publish, reason_of, remove_file
 from .places import check_target
 from .rows import inserts, row_of
-from .schema import Header, create_indices, create_tables
+from .schema import Header, Origin, create_indices, create_tables
 
-__all__ = ["turn_table", "write_run"]
+__all__ = ["NOTHING", "turn_table", "write_run", "write_tables"]
 
 Int64 = NDArray[np.int64]
+Told = Message | SetKnob | SessionNote | OutsideRequest
 PS_PER_S = 10**12
 
 #: Rows turned into Python objects at a time: what bounds the memory.
 _CHUNK = 50_000
 #: What a column of `turns` has where there is no value.
-_NOTHING = np.iinfo(np.int64).min
+NOTHING = np.iinfo(np.int64).min
 
 
 def write_run(path: Path, run: Run, where: str = "recording") -> None:
@@ -46,9 +46,30 @@ def write_run(path: Path, run: Run, where: str = "recording") -> None:
     Raises:
         InputError: it cannot be written there.
     """
+    plan = run.plan
+    hello = hello_of(plan, _run_id(run), str(check_target(path, where)))
+    header = Header(hello, plan.scenario.tables, "virtual", time.time(), run.digest, Origin.of(plan))
+    lanes = enumerate(run.lanes.values())
+    tables = [turn_table(number, lane.turns, plan.budgets) for number, lane in lanes]
+    end_ps = max((lane.turns.stop_ps for lane in run.lanes.values()), default=0)
+    write_tables(path, header, tables, [(note.at_ps, note) for note in _fault_notes(plan)], end_ps, where)
+
+
+def write_tables(
+    path: Path,
+    header: Header,
+    tables: Sequence[Int64],
+    rest: Iterable[tuple[int, Told]],
+    end_ps: int,
+    where: str = "recording",
+) -> None:
+    """Write turns that are at hand as a recording, as `write_run` does.
+
+    Args:
+        tables: of each lane, as of `turn_table`.
+        rest: what else is known, with its time.
+    """
     target = check_target(path, where)
-    hello = hello_of(run.plan, _run_id(run), str(target))
-    header = Header(hello, run.plan.scenario.tables, "virtual", time.time(), run.digest)
     part = part_of(target)
     try:
         remove_file(part)
@@ -58,7 +79,8 @@ def write_run(path: Path, run: Run, where: str = "recording") -> None:
                 connection.execute(f"PRAGMA {setting}")
             create_tables(connection, header)
             with connection:
-                _write_rows(connection, hello, run)
+                _write_rows(connection, header.hello, tables, rest)
+                connection.execute("INSERT INTO meta VALUES ('end_ps', ?)", (end_ps,))
             create_indices(connection)
         finally:
             connection.close()
@@ -75,22 +97,21 @@ def _run_id(run: Run) -> str:
     return f"{run.plan.scenario.name}-{run.digest[:12]}"
 
 
-def _write_rows(connection: sqlite3.Connection, hello: Hello, run: Run) -> None:
+def _write_rows(
+    connection: sqlite3.Connection, hello: Hello, tables: Sequence[Int64], rest: Iterable[tuple[int, Told]]
+) -> None:
     statements = inserts(hello)
     seq = 0
-    for note in _fault_notes(run.plan):
-        seq += 1
-        found = row_of(seq, note, note.at_ps)
-        assert found is not None  # a fault has a table
-        connection.execute(statements[found[0]], found[1])
-    tables = [turn_table(number, lane, run.plan) for number, lane in enumerate(run.lanes.values())]
+    for at_ps, told in rest:
+        found = row_of(seq + 1, told, at_ps)
+        if found is not None:
+            seq += 1
+            connection.execute(statements[found[0]], found[1])
     if tables:
         connection.executemany(statements["turns"], _rows_by_end(tables, seq))
-    ends = [lane.turns.stop_ps for lane in run.lanes.values()]
-    connection.execute("INSERT INTO meta VALUES ('end_ps', ?)", (max(ends, default=0),))
 
 
-def _rows_by_end(tables: list[Int64], seq: int) -> Iterator[tuple[Any, ...]]:
+def _rows_by_end(tables: Sequence[Int64], seq: int) -> Iterator[tuple[Any, ...]]:
     """Rows of `turns` of all lanes, by end, then lane and turn."""
     end = np.concatenate([table[7] for table in tables])
     order = np.argsort(end, kind="stable")
@@ -107,17 +128,16 @@ def _rows_by_end(tables: list[Int64], seq: int) -> Iterator[tuple[Any, ...]]:
 
 def _values(column: Int64) -> Iterable[int | None]:
     values = column.tolist()
-    if (column == _NOTHING).any():
-        return [None if value == _NOTHING else value for value in values]
+    if (column == NOTHING).any():
+        return [None if value == NOTHING else value for value in values]
     return values  # type: ignore[no-any-return]  # a list of ints
 
 
-def turn_table(number: int, lane: Lane, plan: Plan) -> Int64:
-    """The columns of `turns` after `seq`, [columns, turns that have begun]; `_NOTHING` stands for NULL.
+def turn_table(number: int, turns: Turns, budgets: Sequence[Budget]) -> Int64:
+    """The columns of `turns` after `seq`, [columns, turns that have begun]; `NOTHING` stands for NULL.
 
     A turn that the run left open ends where the run stopped: pending, or failed or cancelled with a request to come.
     """
-    turns = lane.turns
     work, results = turns.workload, turns.results
     begun = np.flatnonzero(turns.start_ps >= 0)
     start = turns.start_ps[begun]
@@ -146,13 +166,13 @@ def turn_table(number: int, lane: Lane, plan: Plan) -> Int64:
         _total(turns, results.emitted_tokens)[begun],
         _total(turns, results.attempts)[begun],
         *(turns.stage_ps(name)[begun] for name in turns.stage_names),
-        *(_met(turns, begun, is_over, plan)),
+        *_met(turns, begun, is_over, budgets),
     ]
     return np.array(columns, np.int64)
 
 
 def _or_nothing(column: Int64) -> Int64:
-    return np.where(column < 0, _NOTHING, column)
+    return np.where(column < 0, NOTHING, column)
 
 
 def _total(turns: Turns, column: NDArray[Any]) -> Int64:
@@ -161,15 +181,15 @@ def _total(turns: Turns, column: NDArray[Any]) -> Int64:
     return wide if turns.is_single else np.add.reduceat(wide, turns.first)
 
 
-def _met(turns: Turns, begun: Int64, is_over: NDArray[np.bool_], plan: Plan) -> Iterator[Int64]:
+def _met(turns: Turns, begun: Int64, is_over: NDArray[np.bool_], budgets: Sequence[Budget]) -> Iterator[Int64]:
     """Per budget 1, 0 or nothing; an open turn has missed a limit that it has already waited for."""
     waited = turns.stop_ps - turns.start_ps[begun]
     is_open = (turns.state[begun] == TurnState.PENDING) & ~is_over
-    for budget in plan.budgets:
+    for budget in budgets:
         met = np.where(budget.met(turns)[begun], 1, 0)
         undecided = is_open if budget.turn_ps is None else is_open & (waited <= budget.turn_ps)
         meant = turns.kind[begun] == turns.kinds.index(budget.agents)
-        yield np.where(meant & ~undecided, met, _NOTHING)
+        yield np.where(meant & ~undecided, met, NOTHING)
 
 
 def _fault_notes(plan: Plan) -> list[FaultNote]:

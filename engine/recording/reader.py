@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +28,13 @@ from subsecond.engine.feed import (
     SetKnob,
     TurnEnd,
 )
+from subsecond.engine.run import Reserve
+from subsecond.engine.script import Script
 
+from .contents import Metadata, State, TurnColumns
 from .opening import check, connect, reading, remove_copy
-from .rows import READERS, TABLES, Row, columns_there, read_knob, turn_of
-from .schema import FIXED_COLUMNS, met_columns, quoted, turn_columns
+from .rows import READERS, TABLES, Row, columns_there, read_knob, read_note, read_request, turn_of
+from .schema import FIXED_COLUMNS, Origin, met_columns, quoted, turn_columns
 
 __all__ = ["Metadata", "Recording", "State", "TurnColumns"]
 
@@ -41,83 +43,6 @@ Int64 = NDArray[np.int64]
 _NEWEST = (1 << 63) - 1
 #: Rows read at a time while messages are replayed.
 _CHUNK = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a recording says about its run.
-
-    Attributes:
-        tables: the scenario as read, with all settings.
-        driver: "live" or "virtual".
-        created_unix_s: when the recording began, seconds since 1970.
-        digest: of the results of a run in virtual time.
-        is_finished: closed in order; otherwise it is being written, or its writer has died.
-        end_ps: when the run ended; None if it is not finished.
-        dropped_gauges: messages that were left out because the disk was slow.
-    """
-
-    format: int
-    package_version: str
-    catalog_digest: str
-    seed: int
-    tables: dict[str, Any]
-    driver: str
-    created_unix_s: float
-    digest: str | None
-    is_finished: bool
-    end_ps: int | None
-    dropped_gauges: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TurnColumns:
-    """Turns by their end, [num_turns] each; see `feed.TurnEnd` for what they mean.
-
-    Attributes:
-        stages_ps: [num_turns, num_stages].
-        met: [num_turns, num_budgets]; -1 not meant.
-    """
-
-    lane: Int64
-    turn: Int64
-    session: Int64
-    index: Int64
-    agent: Int64
-    state: Int64
-    start_ps: Int64
-    end_ps: Int64
-    latency_ps: Int64
-    ttft_ps: Int64
-    tpot_ps: Int64
-    requests: Int64
-    prompt_tokens: Int64
-    hit_tokens: Int64
-    output_tokens: Int64
-    attempts: Int64
-    stages_ps: Int64
-    met: Int64
-
-    def __len__(self) -> int:
-        return len(self.lane)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What was known at a moment: the latest message of each kind at or before it.
-
-    Attributes:
-        gauges: by lane; a lane without any is left out.
-        faults: set at or before the moment and not over.
-        knobs: parameters changed so far, in order.
-    """
-
-    at_ps: int
-    clock: Clock | None
-    load: Load | None
-    gauges: dict[int, Gauges]
-    faults: tuple[FaultNote, ...]
-    knobs: tuple[tuple[int, SetKnob], ...]
 
 
 class Recording:
@@ -196,6 +121,7 @@ class Recording:
                 is_finished="end_ps" in meta,
                 end_ps=meta.get("end_ps"),
                 dropped_gauges=meta["dropped_gauges"],
+                origin=Origin(meta.get("folder", "."), msgspec.json.decode(meta.get("reserve", "{}"), type=Reserve)),
             )
 
     @property
@@ -304,6 +230,22 @@ class Recording:
         notes = [m for _, _, m in self._messages("faults", -1, until_ps) if isinstance(m, FaultNote)]
         # what is told again of a fault is told later, so that the last note of each holds
         return list({(m.at_ps, m.lane, m.kind, m.target, m.value): m for m in notes}.values())
+
+    @property
+    def has_outside_agents(self) -> bool:
+        """Whether an agent from outside was ever connected."""
+        return bool(self._tables["outside_agents"] and self._one("SELECT count(*) FROM outside_agents"))
+
+    def script(self) -> Script:
+        """What a live run did beside what its scenario says."""
+        notes = self._ordered("population")
+        requests = self._ordered("requests")
+        with reading(self.path):
+            return Script(tuple(map(read_note, notes)), tuple(map(read_request, requests)))
+
+    def _ordered(self, table: str) -> list[Row]:
+        columns = self._tables[table]
+        return self._rows(f"SELECT {columns} FROM {table} ORDER BY at_ps, seq") if columns else []
 
     def annotations(self, until_ps: int | None = None) -> list[Annotation]:
         """What was written down about instants up to a moment, by these."""

@@ -24,10 +24,23 @@ from subsecond.engine.feed import (
     SetKnob,
     TurnEnd,
 )
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .schema import FIXED_COLUMNS, met_columns, stage_columns, turn_columns
 
-__all__ = ["READERS", "TABLES", "Row", "columns_there", "inserts", "read_knob", "row_of", "turn_of", "turn_row"]
+__all__ = [
+    "READERS",
+    "TABLES",
+    "Row",
+    "columns_there",
+    "inserts",
+    "read_knob",
+    "read_note",
+    "read_request",
+    "row_of",
+    "turn_of",
+    "turn_row",
+]
 
 Row = tuple[Any, ...]
 
@@ -40,6 +53,8 @@ _oldest = msgspec.json.Decoder(tuple[OpenTurn, ...])
 _words = msgspec.json.Decoder(tuple[str, ...])
 _counts = msgspec.json.Decoder(tuple[int, ...])
 _rates = msgspec.json.Decoder(tuple[float, ...])
+_stages = msgspec.json.Decoder(dict[str, int])
+_GAP, _CANCELLED = (OutsideRequest.__struct_fields__.index(name) for name in ("gap_ps", "cancelled_ps"))
 _value = msgspec.json.Decoder(float | str | bool)
 _LANE, _IS_CONNECTED, _SESSIONS = (
     OutsideAgent.__struct_fields__.index(name) for name in ("lane", "is_connected", "sessions")
@@ -54,6 +69,9 @@ TABLES = {
     "knobs": "seq, at_ps, lane, key, value",
     "notices": "seq, at_ps, level, text, dropped",
     "annotations": "seq, at_ps, text",
+    "population": "seq, at_ps, lane, session, is_retired",
+    "requests": "seq, at_ps, lane, slot, session, turn, turn_index, agent, gap_ps, cancelled_ps, prompt_tokens, "
+    "reuse_tokens, output_tokens, milestone_tokens, prefix_group, group_tokens, prefix, ends_turn, before_ps, after_ps",
     "outside_agents": "seq, at_ps, agent, name, protocol, address, kind, lane, is_connected, since_ps, sessions, "
     "turns, missed, open_requests, stage, bytes_in, bytes_out, errors, last_error, lag_ms",
 }
@@ -132,7 +150,7 @@ def turn_of(row: Sequence[Any], num_stages: int) -> TurnEnd:
     )
 
 
-def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | None:
+def row_of(seq: int, m: Message | SetKnob | SessionNote | OutsideRequest, now_ps: int) -> tuple[str, Row] | None:
     """Table and row of a message that is no turn; None for what a recording does not hold row by row.
 
     Args:
@@ -157,6 +175,10 @@ def row_of(seq: int, m: Message | SetKnob, now_ps: int) -> tuple[str, Row] | Non
         return "annotations", (seq, m.at_ps, m.text)
     if isinstance(m, OutsideAgent):
         return "outside_agents", _agent_row(seq, m, now_ps)
+    if isinstance(m, SessionNote):
+        return "population", (seq, m.at_ps, m.lane, m.session, int(m.is_retired))
+    if isinstance(m, OutsideRequest):
+        return "requests", _request_row(seq, m)
     return None
 
 
@@ -165,6 +187,28 @@ def _agent_row(seq: int, m: OutsideAgent, now_ps: int) -> Row:
     values[_SESSIONS] = _json.encode(m.sessions).decode()
     values[_LANE] = None if m.lane < 0 else m.lane
     return (seq, now_ps, *values)
+
+
+def _request_row(seq: int, m: OutsideRequest) -> Row:
+    values = list(msgspec.structs.astuple(m))
+    for place in (_GAP, _CANCELLED):
+        values[place] = None if values[place] < 0 else values[place]
+    values[-3:] = int(m.ends_turn), *(_json.encode(stages).decode() for stages in (m.before_ps, m.after_ps))
+    return (seq, *values)
+
+
+def read_note(row: Row) -> SessionNote:
+    """The note of a row of `population`."""
+    return SessionNote(row[1], row[2], row[3], bool(row[4]))
+
+
+def read_request(row: Row) -> OutsideRequest:
+    """The request of a row of `requests`."""
+    values = list(row[1:])
+    for place in (_GAP, _CANCELLED):
+        values[place] = -1 if values[place] is None else values[place]
+    values[-3:] = bool(values[-3]), *(_stages.decode(stages) for stages in values[-2:])
+    return OutsideRequest(*values)
 
 
 def _agent(row: Row) -> OutsideAgent:

@@ -19,6 +19,7 @@ import msgspec
 
 from subsecond.engine import catalog
 from subsecond.engine.feed import Hello
+from subsecond.engine.run import Plan, Reserve
 from subsecond.engine.turns import TurnState
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "FIXED_COLUMNS",
     "FORMAT",
     "Header",
+    "Origin",
     "catalog_digest",
     "create_indices",
     "create_tables",
@@ -43,7 +45,8 @@ FORMAT = 1
 _TABLES = """
 CREATE TABLE meta (         -- the run as a whole
   key   TEXT PRIMARY KEY,   -- package_version, catalog_digest, created_unix_s, driver, digest, scenario (its tables as
-                            -- JSON), hello (the feed's first message as JSON), seed; writer_pid while it is written;
+                            -- JSON), hello (the feed's first message as JSON), seed; folder and
+                            -- reserve: what else it takes to draw the same sessions; writer_pid while it is written;
                             -- end_ps once it is finished; dropped_gauges: messages left out because the disk was slow
   value
 ) WITHOUT ROWID;
@@ -129,6 +132,23 @@ CREATE TABLE outside_agents (  -- agents connected from outside: a row whenever 
   errors INTEGER, last_error TEXT,
   lag_ms REAL               -- on the way to the service, by the agent's own clock
 );
+CREATE TABLE population (   -- sessions of the reserve that began on a lane, or were to end with their present request
+  seq INTEGER PRIMARY KEY, at_ps INTEGER, lane INTEGER, session INTEGER, is_retired INTEGER
+);
+CREATE TABLE requests (     -- of agents from outside that have ended, as on the lane that served them
+  seq INTEGER PRIMARY KEY,
+  at_ps INTEGER,            -- when it was sent
+  lane INTEGER,
+  slot INTEGER,             -- session that it had in the engine, where the next conversation may have the same
+  session INTEGER, turn INTEGER, turn_index INTEGER, agent INTEGER,
+  gap_ps INTEGER,           -- from the session's last reply on this lane to sending it; NULL: nothing came before
+  cancelled_ps INTEGER,     -- after which time the agent gave it up; NULL: it did not
+  prompt_tokens INTEGER, reuse_tokens INTEGER, output_tokens INTEGER, milestone_tokens INTEGER,
+  prefix_group INTEGER, group_tokens INTEGER,  -- shared prefix, -1: none, and its tokens
+  prefix INTEGER,           -- tells apart what one prefix_group stands for in the course of time
+  ends_turn INTEGER,        -- 0: the next request of the session belongs to the same turn
+  before_ps TEXT, after_ps TEXT  -- JSON, by stage: what the turn takes before it, and after its milestone
+);
 CREATE VIEW server_gauges AS
   SELECT g.at_ps, g.lane, s.key AS server, json_extract(s.value, '$[0]') AS up,
     json_extract(s.value, '$[1]') AS queued, json_extract(s.value, '$[2]') AS batch,
@@ -206,14 +226,33 @@ FIXED_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What it takes beside a scenario's tables to draw its sessions again.
+
+    Attributes:
+        folder: where relative paths of the scenario start.
+        reserve: sessions beyond the scenario's.
+    """
+
+    folder: str = "."
+    reserve: Reserve = field(default_factory=Reserve)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Origin:
+        """Of a plan."""
+        return cls(str(plan.scenario.folder.absolute()), plan.reserve)
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a recording says about its run, besides what happened.
 
     Attributes:
         tables: the scenario as read, with all settings; enough to run it again.
-        driver: "live" or "virtual".
+        driver: "live", "virtual", or "re-run" of a live one.
         created_unix_s: wall time, seconds since 1970.
         digest: of the results of a finished run in virtual time.
+        origin: what else it takes to run it again.
     """
 
     hello: Hello
@@ -221,6 +260,7 @@ class Header:
     driver: str = "live"
     created_unix_s: float = 0.0
     digest: str | None = None
+    origin: Origin = field(default_factory=Origin)
 
 
 @cache
@@ -275,6 +315,8 @@ def create_tables(connection: sqlite3.Connection, header: Header) -> None:
         "scenario": msgspec.json.encode(header.tables).decode(),
         "hello": msgspec.json.encode(hello).decode(),
         "dropped_gauges": 0,
+        "folder": header.origin.folder,
+        "reserve": msgspec.json.encode(header.origin.reserve).decode(),
     }
     with connection:
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())

@@ -19,11 +19,12 @@ import msgspec
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .file import begin_file, finish_file, part_of, publish, reason_of, remove_file
 from .places import check_target, new_path
 from .rows import inserts, row_of, turn_row
-from .schema import Header
+from .schema import Header, Origin
 
 __all__ = ["Recorder"]
 
@@ -37,8 +38,10 @@ _MOST = 5_000
 #: Seconds after which `flush` looks whether the thread still lives.
 _LOOK_S = 0.1
 
+Recorded = Message | SetKnob | SessionNote | OutsideRequest
+
 #: A message and its time, or somebody who waits for what came before.
-Item = tuple[Message | SetKnob | threading.Event, int | None]
+Item = tuple[Recorded | threading.Event, int | None]
 
 
 class Recorder:
@@ -53,6 +56,7 @@ class Recorder:
         hello: Hello,
         *,
         tables: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
         on_error: Callable[[str], None] | None = None,
         folder: Path | None = None,
         queue: int = _QUEUE,
@@ -63,7 +67,7 @@ class Recorder:
         Args:
             path: the file; None: one that is deleted in the end unless `keep` is called.
             hello: of the run; its `recording` is set to the path.
-            tables: the scenario's.
+            tables: the scenario's; `origin`: what else it takes to draw the same sessions.
             on_error: called from the recorder's thread with one sentence if the recording stops or cannot be kept.
             folder: where a file lies that is not named; None: `places.recordings_folder()`.
             queue: messages that may wait; beyond them gauges, clocks and loads are dropped. Turns never are.
@@ -74,6 +78,7 @@ class Recorder:
         self._header = Header(
             hello=msgspec.structs.replace(hello, recording=str(self.path)),
             tables=tables or {},
+            origin=origin or Origin(),
             created_unix_s=time.time(),
         )
         self._inserts = inserts(hello)
@@ -121,7 +126,7 @@ class Recorder:
         """Whether the file stays when the recorder is closed."""
         return self._is_kept
 
-    def put(self, message: Message | SetKnob, at_ps: int | None = None) -> bool:
+    def put(self, message: Recorded, at_ps: int | None = None) -> bool:
         """Record a message; from any thread.
 
         Args:
@@ -248,7 +253,7 @@ class Recorder:
         self._written = seq
         return waiting
 
-    def _is_repeated(self, message: Message | SetKnob) -> bool:
+    def _is_repeated(self, message: Recorded) -> bool:
         """Whether virtual time stands still and the message says what the last one of its kind said."""
         if isinstance(message, Clock):
             last, self._last_clock = self._last_clock, message
@@ -306,5 +311,5 @@ class Recorder:
             remove_file(old)
 
 
-def _time_of(message: Message | SetKnob) -> int:
+def _time_of(message: Recorded) -> int:
     return message.at_ps if isinstance(message, Gauges | Clock | Load | FaultNote | Annotation) else 0

@@ -20,6 +20,7 @@ import websockets
 from subsecond.agents import observers
 from subsecond.agents.observers import Observers
 from subsecond.agents.plan import plan_run
+from subsecond.agents.rerun import Changes, rerun
 from subsecond.agents.service import MakePlan, Service
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
@@ -401,6 +402,31 @@ def test_a_run_that_begins_while_gauges_are_sent_is_told_all_the_same() -> None:
         assert [type(message) for message in sent] == [Gauges, Notice]
 
     asyncio.run(asyncio.wait_for(run(), WAIT_S))
+
+
+def test_what_a_service_has_recorded_runs_again(tmp_path: Path) -> None:
+    """With a load that somebody set and a knob that somebody turned, under a clock that nobody steps."""
+
+    async def test(url: str) -> None:
+        async with connect(url) as socket:
+            await until(socket, TurnEnd)
+            await ask(socket, SetLoad("coding", sessions=30))
+            await ask(socket, SetKnob("gpu", "utilisation_factor", 0.5))
+            await ask(socket, InjectFault("gpu_down", "gpu", 0, None, 5.0))
+            await ask(socket, SetSpeed(50.0))
+            await until(socket, Gauges, lambda gauges: gauges.at_ps > 150 * 10**12)
+
+    served(test, record=tmp_path / "a.subsecond")
+    with Recording.open(tmp_path / "a.subsecond") as recording:
+        again = rerun(recording, Changes())
+        assert again.remarks == ()
+        for lane, table in enumerate(again.tables):
+            latency = dict(zip(table[1].tolist(), table[8].tolist(), strict=True))
+            was = recording.turns(lane)
+            assert len(was) > 30
+            assert {turn: latency[turn] for turn in was.turn.tolist()} == dict(
+                zip(was.turn.tolist(), was.latency_ps.tolist(), strict=True)
+            )
 
 
 def test_an_owned_service_ends_with_its_owner() -> None:

@@ -19,6 +19,7 @@ from subsecond.tui.instants import instant_ps
 
 from .compare_tables import show_comparisons
 from .grid import output_console
+from .options import lane_pair
 from .output import check_writable, write_json
 
 __all__ = ["compare_command", "compare_sides", "main_budgets", "read_window", "show_outcome"]
@@ -40,7 +41,7 @@ def compare_command(
     """
     if json_out is not None:
         check_writable(json_out)
-    told = [_told(text) for text in lanes]
+    told = [lane_pair(text) for text in lanes]
     window = read_window(since, until)
     names = source_names(files)
     sides: list[list[Side]] = []
@@ -120,10 +121,3 @@ def _instant(option: str, text: str | None) -> int | None:
         return None if text is None else instant_ps(text)
     except ValueError:
         raise InputError(option, "", text, "an instant within 1,000,000 s, such as 90s, 1.5m or 1:30") from None
-
-
-def _told(text: str) -> tuple[str, str]:
-    first, is_there, second = text.partition("=")
-    if not is_there or not first.strip() or not second.strip():
-        raise InputError("--lane", "", text, "two lanes as X=Y")
-    return first.strip(), second.strip()

@@ -28,6 +28,9 @@ def show_comparisons(comparisons: Sequence[Comparison], main: dict[str, Budget],
     for comparison in comparisons:
         names = sides_named(comparison.first, comparison.second)
         console.print(Text(_headline(comparison, names)), style="bold")
+        if comparison.is_same:
+            console.print(Padding(Text("• Nothing differs."), (0, 0, 1, 1)))
+            continue
         if not comparison.kinds:
             console.print(Padding(Text("• The two have no turns of one agent kind."), (0, 0, 0, 1)))
         for found in comparison.kinds:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from subsecond.tui.cli.options import lane_pair, names, whole
+
 __all__ = ["add_commands"]
 
 _Json = Annotated[
@@ -22,6 +24,7 @@ _Until = Annotated[str | None, typer.Option("--until", metavar="T", help="Only t
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
     app.command(short_help="Hold recordings, or the lanes of one, against each other.")(compare)
+    app.command(short_help="Run a recording's sessions again with something changed.")(rerun)
 
 
 def compare(
@@ -44,3 +47,53 @@ def compare(
     from subsecond.tui.cli.compare import compare_command
 
     compare_command(files=files, lanes=lanes or [], budget=budget, since=since, until=until, json_out=json)
+
+
+def rerun(
+    file: Annotated[Path, typer.Argument(help="The recording.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="What to change, such as gpu.replicas=2."),
+    ] = None,
+    pipelines: Annotated[str | None, typer.Option(metavar="A,B", help="Pipelines instead of those recorded.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Another seed of every random draw.")
+    ] = None,
+    no_faults: Annotated[bool, typer.Option("--no-faults", help="Leave out the faults of the recording.")] = False,
+    no_knobs: Annotated[bool, typer.Option("--no-knobs", help="Leave out what was turned while it ran.")] = False,
+    lanes: Annotated[
+        list[str] | None,
+        typer.Option("--lane", metavar="X=Y", help="Hold lane Y of the re-run against lane X; repeatable."),
+    ] = None,
+    budget: _Budget = None,
+    since: _Since = None,
+    until: _Until = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="Write the re-run as a recording of its own.")
+    ] = None,
+    json: _Json = None,
+) -> None:
+    """Let the sessions of a recording run again, in virtual time, with something changed; compare with what was.
+
+    Sessions begin when they began, agents wait as long after a reply as they did, faults strike and knobs are turned
+    at their times.
+    """
+    from subsecond.agents.rerun import Changes
+    from subsecond.tui.cli.rerun import rerun_command
+
+    rerun_command(
+        file=file,
+        changes=Changes(
+            settings=tuple(settings or ()),
+            pipelines=None if pipelines is None else names(pipelines),
+            seed=seed,
+            has_faults=not no_faults,
+            has_knobs=not no_knobs,
+        ),
+        lanes=[lane_pair(text) for text in lanes or []],
+        budget=budget,
+        since=since,
+        until=until,
+        record=record,
+        json_out=json,
+    )

@@ -1,4 +1,4 @@
-"""Readers of numbers that options take."""
+"""Readers of what options take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from subsecond.engine.errors import InputError
 
-__all__ = ["number", "whole"]
+__all__ = ["lane_pair", "names", "number", "whole"]
 
 
 def whole(option: str) -> Callable[[str], int]:
@@ -31,3 +31,27 @@ def number(option: str) -> Callable[[str], float]:
             raise InputError(option, "", text, "a number") from None
 
     return read
+
+
+def names(text: str) -> list[str]:
+    """The names of pipelines, each once.
+
+    Raises:
+        InputError: they are none.
+    """
+    chosen = [name.strip() for name in text.split(",")]
+    if not all(chosen) or len(set(chosen)) != len(chosen):
+        raise InputError("--pipelines", "", text, "names of pipelines with commas between them, each once")
+    return chosen
+
+
+def lane_pair(text: str) -> tuple[str, str]:
+    """Two lanes, as `X=Y`.
+
+    Raises:
+        InputError: it is something else.
+    """
+    first, _, second = (part.strip() for part in text.partition("="))
+    if not first or not second:
+        raise InputError("--lane", "", text, "two lanes as X=Y")
+    return first, second

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.run import Plan, Run, run_plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 
+from .options import names
 from .output import check_writable, write_json
 
 __all__ = ["run_command"]
@@ -56,7 +59,7 @@ def run_command(
     if traces:  # arrivals and gaps of a trace say how long the run lasts
         tables.pop("duration_s", None)
     if pipelines is not None:
-        _choose(tables, pipelines)
+        _choose(tables, names(pipelines))
     if model is not None:
         tables["model"] = model
     if seed is not None:
@@ -69,6 +72,8 @@ def run_command(
         time_scale=time_scale,
         sample=sample,
     )
+    if traces:
+        plan = _with_traces(plan, traces, format=trace_format, time_scale=time_scale, sample=sample)
     run = _run(plan, quiet)
     if record is not None:
         from subsecond.engine.recording.from_run import write_run
@@ -84,12 +89,17 @@ def run_command(
         show_run(run, traces)
 
 
-def _choose(tables: dict[str, Any], names: str) -> None:
+def _choose(tables: dict[str, Any], chosen: Sequence[str]) -> None:
     known = tables.get("pipelines", {})
-    chosen = [name.strip() for name in names.split(",")]
-    if not all(chosen) or len(set(chosen)) != len(chosen):
-        raise InputError("--pipelines", "", names, "names of pipelines with commas between them, each once")
     tables["pipelines"] = {name: known.get(name, {}) if isinstance(known, dict) else {} for name in chosen}
+
+
+def _with_traces(plan: Plan, traces: Sequence[str], **how: Any) -> Plan:
+    """The plan with its traces in the scenario's tables, so that these are enough to run it again."""
+    table = {"files": [str(Path(t).absolute()) if Path(t).exists() else t for t in traces]}
+    table |= {key: value for key, value in how.items() if value is not None}
+    tables = {**plan.scenario.tables, "agents": [], "traces": [table]}
+    return replace(plan, scenario=replace(plan.scenario, tables=tables))
 
 
 def _run(plan: Plan, quiet: bool) -> Run:

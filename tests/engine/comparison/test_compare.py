@@ -77,7 +77,7 @@ def test_a_side_measures_what_the_run_measured(base: tuple[Run, Path]) -> None:
 
 def test_turns_at_hand_are_the_side_that_the_file_gives(base: tuple[Run, Path]) -> None:
     run, path = base
-    tables = [turn_table(number, lane, run.plan) for number, lane in enumerate(run.lanes.values())]
+    tables = [turn_table(number, lane.turns, run.plan.budgets) for number, lane in enumerate(run.lanes.values())]
     hello = hello_of(run.plan, "run", "")
     for since, until in ((None, None), (10 * S, 30 * S)):
         read = sides(path, since_ps=since, until_ps=until)
