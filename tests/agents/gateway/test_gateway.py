@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.gateways import SLOTS, Served, frames, served, until
@@ -246,6 +248,34 @@ def test_a_turn_that_is_cancelled_frees_its_memory() -> None:
         await one.settled()
 
     served(test, speed=1.0)
+
+
+def speech(seconds: float) -> str:
+    """Sound as a client sends it, that nobody takes for silence."""
+    rate = 24_000
+    swell = np.abs(np.sin(np.arange(int(seconds * rate)) * 4 * np.pi / rate))
+    tone = np.sin(np.arange(int(seconds * rate)) * 300 * np.pi / rate)
+    return base64.b64encode((9000 * swell * tone).astype("<i2").tobytes()).decode()
+
+
+def test_a_caller_who_interrupts_ends_the_request_in_the_pipeline() -> None:
+    async def test(one: Served) -> None:
+        async with one.connect("/v1/realtime?model=tiny@gpu") as socket:
+            one.driver.clock.pause()  # so that the reply does not end before somebody speaks
+            await socket.send_json({"type": "response.create", "response": {"instructions": "Tell a long story."}})
+            await until(lambda: one.driver.outside.num_open == 1)
+            while one.used_kv() == 0:
+                one.driver.step(10**8)
+            for sound in (base64.b64encode(bytes(48_000)).decode(), speech(1.0)):
+                await socket.send_json({"type": "input_audio_buffer.append", "audio": sound})
+            await frames(socket, "input_audio_buffer.speech_started")
+            one.driver.clock.resume()
+            done = (await frames(socket, "response.done"))[-1]["response"]
+            assert (done["status"], done["status_details"]["reason"]) == ("cancelled", "turn_detected")
+            await until(lambda: one.used_kv() == 0)
+        await one.settled()
+
+    served(test)
 
 
 def test_more_conversations_than_places_come_one_after_the_other() -> None:
