@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 from textual.timer import Timer
@@ -18,8 +18,9 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetSpeed, Step
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
+from subsecond.tui.keys import BINDINGS, WHY_NOT
 from subsecond.tui.replay import ReplaySource
-from subsecond.tui.screen_picture import screen_text
+from subsecond.tui.screen_picture import SUFFIXES, picture_of, screen_text
 from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
@@ -28,8 +29,10 @@ from subsecond.tui.screens.feel import FeelView
 from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.load_dialog import LoadDialog
 from subsecond.tui.screens.parameter_palette import ParameterPalette
+from subsecond.tui.screens.picture_dialog import PictureDialog, free_name
 from subsecond.tui.screens.pipelines import PipelinesView
 from subsecond.tui.screens.race import RaceView
+from subsecond.tui.screens.recordings import RecordingsView
 from subsecond.tui.screens.seek import SeekDialog
 from subsecond.tui.screens.sessions import SessionsView
 from subsecond.tui.screens.turn import TurnView
@@ -47,18 +50,6 @@ PS_PER_S = 10**12
 FPS: Final = 10.0
 UNFOCUSED_FPS: Final = 4.0
 SPEEDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-#: Why a key cannot act, by its action.
-_WHY_NOT: Final = {
-    "step": "Only a run that stands still can step: space pauses it.",
-    "next_agent": "There is one kind of agents only.",
-    "seek": "There is no recording of this run on this machine to look back into.",
-    "seek_to": "There is no recording of this run on this machine to look back into.",
-    "now": "This is the run as it goes on: nothing else is shown.",
-    "restart": "The service is there, or somebody else looks after it.",
-    "keep": "This is a recording already.",
-    "load": "This is a recording: nothing about it can be changed.",
-    "annotate": "This is a recording: reading it changes nothing, so that nothing can be written into it.",
-}
 
 
 class SubsecondApp(App[None]):
@@ -80,54 +71,12 @@ class SubsecondApp(App[None]):
         "sessions": SessionsView,
         "pipelines": PipelinesView,
         "feel": FeelView,
+        "recordings": RecordingsView,
         "agents": AgentsView,
     }
     DEFAULT_MODE = "race"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012  # as Textual types it
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "view('race')", "Race", tooltip="The pipelines side by side"),
-        Binding("2", "view('turn')", "Turn", tooltip="The latest turn that missed a budget, stage by stage"),
-        Binding("3", "view('sessions')", "Sessions", tooltip="All sessions: sort, filter, look into one"),
-        Binding("4", "view('pipelines')", "Pipelines", tooltip="Servers, queues, memory, faults, parameters"),
-        Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
-        Binding("7", "view('agents')", "Agents", tooltip="Agents from outside: live turns, sessions, how to connect"),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
-        Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
-        Binding(
-            "Q",
-            "quit_with_picture",
-            "Quit, keep the picture",
-            show=False,
-            tooltip="Leave, with this screen as text on the terminal",
-        ),
-        Binding("R", "restart", "Restart service", tooltip="Start the engine service again"),
-        Binding("space", "pause", "Pause", tooltip="Let simulated time stand still"),
-        Binding("space", "resume", "Resume", tooltip="Let simulated time go on"),
-        Binding("full_stop", "step", "Step", key_display=".", tooltip="Let a paused run go on to its next event"),
-        Binding("f", "freeze", "Freeze", tooltip="Let the picture stand still, not the run"),
-        Binding("f", "thaw", "Unfreeze", tooltip="Follow the run again"),
-        Binding("plus,equals_sign", "faster", "Faster", key_display="+", tooltip="Let simulated time pass faster"),
-        Binding("minus", "slower", "Slower", key_display="-", tooltip="Let simulated time pass slower"),
-        Binding("left_square_bracket", "seek(-10)", "Back 10 s", key_display="[", tooltip="Show what was 10 s before"),
-        Binding("right_square_bracket", "seek(10)", "On 10 s", key_display="]", tooltip="Show what was 10 s later"),
-        Binding("S", "seek_to", "Seek", tooltip="Show another instant"),
-        Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
-        Binding("k", "next_agent", "Kind", tooltip="Look at the other kind of agents"),
-        Binding("l", "load", "Load", tooltip="How many sessions are at work, or begin per second"),
-        Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
-        Binding("A", "annotate", "Annotate", show=False, tooltip="Write down what is to be seen here"),
-        Binding("t", "theme", "Theme", tooltip="Light or dark"),
-        # The same keys while they cannot act.
-        Binding("left_square_bracket,right_square_bracket", "why('seek')", show=False),
-        Binding("S", "why('seek_to')", show=False),
-        Binding("N", "why('now')", show=False),
-        Binding("full_stop", "why('step')", show=False),
-        Binding("R", "why('restart')", show=False),
-        Binding("k", "why('next_agent')", show=False),
-        Binding("r", "why('keep')", show=False),
-        Binding("l", "why('load')", show=False),
-        Binding("A", "why('annotate')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
 
     def __init__(
         self,
@@ -317,7 +266,7 @@ class SubsecondApp(App[None]):
 
     def action_why(self, action: str) -> None:
         """Say why a key does nothing."""
-        self.notify(_WHY_NOT[action], markup=False)
+        self.notify(WHY_NOT[action], markup=False)
 
     def action_view(self, mode: str) -> None:
         self.switch_mode(mode)
@@ -377,24 +326,39 @@ class SubsecondApp(App[None]):
         """Show an instant of the run; None: its end."""
         self._travel(lambda: self.travel.go(self.travel.end_ps if at_ps is None else at_ps))
 
-    def open_recording(self, path: Path) -> bool:
-        """Show a recording on the same screens; False: it cannot be read, and the user has been told."""
-        return self._travel(lambda: self.travel.open(path))
+    def open_recording(self, path: Path) -> str:
+        """Show a recording; why it cannot be, empty if it is."""
+        try:
+            self.travel.open(path)
+        except InputError as error:
+            return str(error)
+        self._arrived()
+        return ""
+
+    def show_recording(self, path: Path) -> None:
+        """Show a recording on the first screen; say so if it cannot be read."""
+        reason = self.open_recording(path)
+        if reason:
+            self.notify(reason, title="Cannot be shown", severity="error", markup=False)
+        else:
+            self.switch_mode("race")
 
     def action_now(self) -> None:
         """Leave the past, or another recording."""
         self._travel(self.travel.back)
 
-    def _travel(self, how: Callable[[], object]) -> bool:
+    def _travel(self, how: Callable[[], object]) -> None:
         try:
             how()
         except InputError as error:
             self.notify(str(error), title="Cannot be shown", severity="error", markup=False)
-            return False
+        else:
+            self._arrived()
+
+    def _arrived(self) -> None:
         self.is_frozen = False
         self.glance.look()
         self._state_changed()
-        return True
 
     def action_annotate(self) -> None:
         self.push_screen(AnnotateDialog())
@@ -418,6 +382,13 @@ class SubsecondApp(App[None]):
         self.clear_notifications()
         self._left = screen_text(self).splitlines()
         self.exit()
+
+    def action_save(self, suffix: str) -> None:
+        """Ask where the picture of the screen goes, and write it there."""
+        pictures = {known: picture_of(self, known) for known in SUFFIXES}
+        seconds = 0 if self.snapshot is None else self.snapshot.at_ps // PS_PER_S
+        name = free_name(f"subsecond-{self.current_mode}-{seconds:04}s", suffix)
+        self.push_screen(PictureDialog(pictures, name))
 
     def action_theme(self) -> None:
         names = [theme.name for theme in THEMES]

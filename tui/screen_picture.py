@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,21 +31,28 @@ def picture_of(app: App[Any], suffix: str) -> str:
     return svg.replace("Fira Code", "monospace")
 
 
-def write_picture(app: App[Any], path: str) -> Path:
-    """Write the screen to a file, whose ending says how; returns the file. One that is there is replaced.
+def write_picture(pictures: Mapping[str, str], path: str, *, may_replace: bool = False) -> Path:
+    """Write one of several pictures to a file, whose ending says which; returns the file.
+
+    Args:
+        pictures: by ending.
 
     Raises:
+        FileExistsError: a file is there, and it may not be replaced.
         InputError: another ending, or the file cannot be written.
     """
     try:
         out = Path(path).expanduser().absolute()
         if out.is_dir():
             raise InputError("picture", "", path, "a file, not a folder")
-        if out.suffix not in SUFFIXES:
-            raise InputError("picture", "", path, "a name that ends in .txt or .svg")
+        if out.suffix not in pictures:
+            raise InputError("picture", "", path, f"a name that ends in {' or '.join(pictures)}")
         if not out.parent.is_dir():
             raise InputError("picture", "", path, "a file in a folder that exists")
-        out.write_text(picture_of(app, out.suffix), encoding="utf-8")
+        with out.open("w" if may_replace else "x", encoding="utf-8") as file:
+            file.write(pictures[out.suffix])
+    except FileExistsError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:  # no rights, a zero byte, no home
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError("picture", "", path, f"a file that can be written ({reason})") from None

@@ -30,6 +30,7 @@ class Metadata:
         end_ps: when the run ended; None if it is not finished.
         dropped_gauges: messages that were left out because the disk was slow.
         origin: what it takes, beside the tables, to draw the same sessions.
+        is_kept: whether it stays when its run ends.
     """
 
     format: int
@@ -44,6 +45,7 @@ class Metadata:
     end_ps: int | None
     dropped_gauges: int
     origin: Origin
+    is_kept: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from .places import companions
 from .schema import Header, create_indices, create_tables
 
-__all__ = ["begin_file", "finish_file", "part_of", "publish", "reason_of", "remove_file"]
+__all__ = ["begin_file", "finish_file", "note_kept", "part_of", "publish", "reason_of", "remove_file"]
 
 #: Bytes per page: rows of a turn are 100 to 200 bytes, blobs of a gauge a few thousand.
 _PAGE_BYTES = 4096
@@ -21,7 +21,7 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
 
 
-def begin_file(path: Path, header: Header) -> sqlite3.Connection:
+def begin_file(path: Path, header: Header, *, is_kept: bool = True) -> sqlite3.Connection:
     """Make a recording at a path and open it for a run that goes on: write-ahead log, durable to the last commit if
     the process dies, and consistent if the machine does.
 
@@ -38,6 +38,7 @@ def begin_file(path: Path, header: Header) -> sqlite3.Connection:
             create_indices(connection)
             with connection:
                 connection.execute("INSERT INTO meta VALUES ('writer_pid', ?)", (os.getpid(),))
+                note_kept(connection, is_kept)
         finally:
             connection.close()
         publish(part, path)
@@ -48,6 +49,15 @@ def begin_file(path: Path, header: Header) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def note_kept(connection: sqlite3.Connection, is_kept: bool) -> None:
+    """Note whether a recording stays when its run ends; within a transaction of the caller.
+
+    Raises:
+        sqlite3.Error: it cannot be written.
+    """
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('kept', ?)", (int(is_kept),))
 
 
 def publish(part: Path, path: Path) -> None:

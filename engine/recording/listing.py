@@ -7,7 +7,7 @@ from pathlib import Path
 
 from subsecond.engine.errors import InputError
 
-from .places import is_recording, recordings_folder
+from .places import SUFFIX, is_recording, recordings_folder, writer_of
 from .reader import Recording
 
 __all__ = ["Listed", "list_recordings"]
@@ -23,6 +23,8 @@ class Listed:
         duration_ps: until the last thing that happened so far.
         num_turns: on all lanes.
         is_finished: whether its run has ended in order.
+        is_being_written: whether a running process of this machine writes it.
+        is_kept: whether it stays when its run ends.
         problem: why it cannot be read; empty if it can.
     """
 
@@ -36,11 +38,15 @@ class Listed:
     duration_ps: int = 0
     num_turns: int = 0
     is_finished: bool = False
+    is_being_written: bool = False
+    is_kept: bool = True
     problem: str = ""
 
 
 def list_recordings(folder: Path | None = None) -> list[Listed]:
     """The recordings in a folder, the youngest first; other files are left out.
+
+    A file that has the name of a recording is listed whatever it holds, with what is wrong with it.
 
     Args:
         folder: None: `recordings_folder()`.
@@ -60,7 +66,7 @@ def list_recordings(folder: Path | None = None) -> list[Listed]:
 
 def _is_one(path: Path) -> bool:
     try:
-        return path.is_file() and is_recording(path)
+        return path.is_file() and (path.suffix == SUFFIX or is_recording(path))
     except OSError:
         return False
 
@@ -85,6 +91,8 @@ def _listed(path: Path) -> Listed | None:
                 duration_ps=recording.duration_ps,
                 num_turns=recording.num_turns,
                 is_finished=meta.is_finished,
+                is_being_written=not meta.is_finished and writer_of(path) is not None,
+                is_kept=meta.is_kept,
             )
     except InputError as error:
         return Listed(path, status.st_size, status.st_mtime, problem=str(error)) if path.exists() else None

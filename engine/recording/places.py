@@ -125,7 +125,7 @@ def _check_replaceable(target: Path, path: Path, where: str) -> None:
 def writer_of(path: Path) -> int | None:
     """The running process that writes a recording; None if there is none."""
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:
             row = connection.execute("SELECT value FROM meta WHERE key = 'writer_pid'").fetchone()
         finally:

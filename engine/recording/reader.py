@@ -122,6 +122,7 @@ class Recording:
                 end_ps=meta.get("end_ps"),
                 dropped_gauges=meta["dropped_gauges"],
                 origin=Origin(meta.get("folder", "."), msgspec.json.decode(meta.get("reserve", "{}"), type=Reserve)),
+                is_kept=bool(meta.get("kept", True)),
             )
 
     @property
@@ -289,6 +290,14 @@ class Recording:
         streams = [self._messages(table, since, until_ps) for table in ("turns", *READERS)]
         for _, _, message in heapq.merge(*streams, key=lambda item: item[:2]):
             yield message
+
+    def within_budgets(self) -> list[tuple[int, int]]:
+        """By lane, answered turns that met every budget that they have, and all turns that have ended."""
+        met = "".join(f" AND coalesce({column}, 1)" for column in met_columns(self._hello))
+        rows = self._rows(f"SELECT lane, sum(state = 1{met}), count(*) FROM turns WHERE state > 0 GROUP BY lane")
+        with reading(self.path):
+            counts = {int(lane): (int(good), int(turns)) for lane, good, turns in rows}
+        return [counts.get(lane, (0, 0)) for lane in range(len(self._hello.lanes))]
 
     def turns_by_second(self, since_seq: int = 0) -> tuple[Int64, int]:
         """Turns that have ended, counted by the second of their end.

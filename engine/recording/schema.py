@@ -47,6 +47,7 @@ CREATE TABLE meta (         -- the run as a whole
   key   TEXT PRIMARY KEY,   -- package_version, catalog_digest, created_unix_s, driver, digest, scenario (its tables as
                             -- JSON), hello (the feed's first message as JSON), seed; folder and
                             -- reserve: what else it takes to draw the same sessions; writer_pid while it is written;
+                            -- kept: 0 if it goes away with its run;
                             -- end_ps once it is finished; dropped_gauges: messages left out because the disk was slow
   value
 ) WITHOUT ROWID;

@@ -21,7 +21,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 from subsecond.engine.script import OutsideRequest, SessionNote
 
-from .file import begin_file, finish_file, part_of, publish, reason_of, remove_file
+from .file import begin_file, finish_file, note_kept, part_of, publish, reason_of, remove_file
 from .places import check_target, new_path
 from .rows import inserts, row_of, turn_row
 from .schema import Header, Origin
@@ -89,6 +89,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._dropped = 0
         self._error: str | None = None
+        self._noted_kept = self._is_kept
         self._targets: deque[Path] = deque()
         self._moved_from: list[Path] = []
         self._connection: sqlite3.Connection | None = None
@@ -199,7 +200,8 @@ class Recorder:
 
     def _begin(self) -> None:
         check_target(self.path)
-        self._connection = begin_file(self.path.resolve(), self._header)
+        self._connection = begin_file(self.path.resolve(), self._header, is_kept=self._is_kept)
+        self._noted_kept = self._is_kept
 
     def _turn_over(self) -> None:
         waiting: list[threading.Event] = []
@@ -207,6 +209,10 @@ class Recorder:
             waiting += self._write()
         while self._targets:
             self._move(self._targets.popleft())
+        if self._noted_kept != self._is_kept and self._connection is not None:
+            self._noted_kept = self._is_kept
+            with self._connection:
+                note_kept(self._connection, self._noted_kept)
         for done in waiting:
             done.set()
 

@@ -39,5 +39,5 @@ def _row(listed: Listed) -> tuple[str, ...]:
         return listed.path.name, began, "", "", listed.problem
     lasted = f"{listed.duration_ps / PS_PER_S:,.0f} s {'live' if listed.driver == 'live' else 'virtual'}"
     what = f"{listed.scenario}: {' vs '.join(listed.lanes)}"
-    ended = "" if listed.is_finished else " (not ended in order, or still running)"
+    ended = "" if listed.is_finished else " (being written)" if listed.is_being_written else " (cut off)"
     return listed.path.name, began, lasted, f"{listed.num_turns:,} turns", what + ended

@@ -8,6 +8,7 @@ from textual.widgets import Input, Label
 
 from subsecond.engine.errors import InputError
 from subsecond.tui.instants import EXPECTED, instant_ps
+from subsecond.tui.screens.answer import Answer
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.verdict import clock_words
 
@@ -17,17 +18,14 @@ __all__ = ["SeekDialog"]
 class SeekDialog(Dialog):
     """An instant of the run that is shown, typed."""
 
-    DEFAULT_CSS = """
-    SeekDialog #answer { width: 100%; color: $text-muted; }
-    SeekDialog #answer.-wrong { color: $error; text-style: bold; }
-    """
+    ABOUT = f"The instant that all screens show: {EXPECTED}. N leads back to a live run as it goes on."
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Show another instant (enter goes there, escape closes)"
             yield Label(self._range(), markup=False)
             yield Input(placeholder="an instant", compact=True)
-            yield Label(EXPECTED, id="answer", markup=False)
+            yield Answer(EXPECTED)
 
     def _range(self) -> str:
         travel = self.dashboard.travel
@@ -42,19 +40,13 @@ class SeekDialog(Dialog):
             end = travel.end_ps
             at = instant_ps(event.value, shown_ps=travel.at_ps, end_ps=end)
         except ValueError as error:
-            self._answer(f"{error}. Try {EXPECTED}.")
+            self.query_one(Answer).say(f"{error}. Try {EXPECTED}.")
             return
         except InputError as error:
-            self._answer(str(error))
+            self.query_one(Answer).say(str(error))
             return
         if at > end:
-            self._answer(f"{clock_words(at)} has not come: the run goes to {clock_words(end)}.")
+            self.query_one(Answer).say(f"{clock_words(at)} has not come: the run goes to {clock_words(end)}.")
             return
         self.dismiss()
         self.dashboard.go_to(at)
-
-    def _answer(self, words: str) -> None:
-        label = self.query_one("#answer", Label)
-        label.update(words)
-        label.add_class("-wrong")
-        self.query_one(Label).update(self._range())
