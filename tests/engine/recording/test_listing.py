@@ -10,6 +10,7 @@ from support.recordings import hello, turn
 from subsecond.engine.errors import InputError
 from subsecond.engine.recording import writer
 from subsecond.engine.recording.listing import list_recordings
+from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.writer import Recorder
 
 
@@ -49,7 +50,29 @@ def test_a_recording_under_way_is_listed(tmp_path: Path) -> None:
         recorder.put(turn(1))
         assert recorder.flush()
         (listed,) = list_recordings(tmp_path)
-        assert (listed.num_turns, listed.is_finished) == (1, False)
+        assert (listed.num_turns, listed.is_finished, listed.is_being_written) == (1, False, True)
+
+
+def test_a_file_with_the_name_of_a_recording_is_listed_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "diary.subsecond").write_text("dear diary")
+    (tmp_path / "empty.subsecond").touch()
+    (tmp_path / "folder.subsecond").mkdir()
+    found = {listed.path.name: listed.problem for listed in list_recordings(tmp_path)}
+    assert set(found) == {"diary.subsecond", "empty.subsecond"}
+    assert "another kind" in found["diary.subsecond"]
+    assert "empty" in found["empty.subsecond"]
+
+
+def test_turns_within_every_budget_are_counted_by_lane(tmp_path: Path) -> None:
+    turns = [turn(number, number % 2) for number in range(100)]
+    with Recorder(tmp_path / "run", hello()) as recorder:
+        for one in turns:
+            recorder.put(one)
+    with Recording.open(tmp_path / "run") as recording:
+        found = recording.within_budgets()
+    for lane in (0, 1):
+        own = [one for one in turns if one.lane == lane]
+        assert found[lane] == (sum(one.state == 1 and 0 not in one.met for one in own), len(own))
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

@@ -89,10 +89,15 @@ def test_a_recording_that_nobody_keeps_goes_away(tmp_path: Path) -> None:
 def test_a_recording_that_is_kept_stays_where_it_is(tmp_path: Path) -> None:
     with Recorder(None, hello(), folder=tmp_path, batch_s=0.001) as recorder:
         put_and_wait(recorder, range(1, 10))
-        assert recorder.keep() == recorder.path
+        with Recording.open(recorder.path) as recording:
+            assert not recording.metadata().is_kept
+            assert recorder.keep() == recorder.path
+            assert recorder.flush()
+            assert recording.metadata().is_kept
     assert os.listdir(tmp_path) == [recorder.path.name]
     with Recording.open(recorder.path) as recording:
         assert recording.num_turns == 9
+        assert recording.metadata().is_kept
 
 
 def test_a_recording_moves_with_all_that_it_holds_and_its_readers_stay_whole(tmp_path: Path) -> None:

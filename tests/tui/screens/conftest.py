@@ -120,6 +120,12 @@ def keys_of(app: SubsecondApp) -> Sequence[str]:
     return [a.binding.description for a in app.screen.active_bindings.values() if a.binding.show]
 
 
+@pytest.fixture(autouse=True)
+def _folder_of_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own recordings are no business of a test."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
 @pytest.fixture
 def kit() -> SimpleNamespace:
     """All of the above, for test modules that cannot import this file."""

@@ -28,7 +28,7 @@ def test_without_turns_every_screen_says_what_it_waits_for(
     kit: SimpleNamespace, messages: list[object], size: tuple[int, int]
 ) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
-        for key in (*EVERY_SCREEN, "k", "space", "f", "f", "l", "escape", "4", "x", "escape", "enter", "escape"):
+        for key in (*EVERY_SCREEN, "6", "k", "space", "f", "f", "l", "escape", "4", "x", "escape", "enter", "escape"):
             await kit.press(app, pilot, key)
             words = kit.text_of(app).lower()
             assert any(
@@ -272,7 +272,7 @@ def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int
                 await kit.press(app, pilot, EVERY_SCREEN[i // 100 % len(EVERY_SCREEN)])
         for key in (*EVERY_SCREEN, "k", "1", "l", "escape", "4", "enter", "escape", "m", "escape", "4", "x", "escape"):
             await kit.press(app, pilot, key)
-        for key in ("3", "enter", "enter", "7", "c", "h", "enter", "enter"):
+        for key in ("3", "enter", "enter", "6", "7", "c", "h", "enter", "enter"):
             await kit.press(app, pilot, key)
 
     kit.run(body, [HELLO, *MESSAGES[1:200]])
