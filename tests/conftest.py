@@ -18,6 +18,7 @@ MAY_LACK = (
     "not a git checkout",
     "without setuptools",
     "the environment of the openai SDK is not set up",
+    "chromium is not installed",
 )
 
 

@@ -24,6 +24,11 @@ COLUMNS = (
     *("lane", "session", "turn_index", "agent", "state", "start_ps", "latency_ps", "ttft_ps", "tpot_ps"),
     *("requests", "prompt_tokens"),
 )
+#: The fields of a side that hold a value per turn.
+_OWN = (
+    *("session", "index", "agent", "state", "start_ps", "latency_ps", "ttft_ps", "tpot_ps"),
+    *("requests", "prompt_tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +50,7 @@ class Side:
     index: Int64
     agent: Int64
     state: Int64
+    start_ps: Int64
     latency_ps: Int64
     ttft_ps: Int64
     tpot_ps: Int64
@@ -69,8 +75,7 @@ class Side:
         return self if pick.all() else self._picked(pick)
 
     def _picked(self, pick: Bool) -> Side:
-        names = ("session", "index", "agent", "state", "latency_ps", "ttft_ps", "tpot_ps", "requests", "prompt_tokens")
-        columns = {name: getattr(self, name)[pick] for name in names}
+        columns = {name: getattr(self, name)[pick] for name in _OWN}
         return replace(self, **columns, stages_ps={name: column[pick] for name, column in self.stages_ps.items()})
 
 
@@ -141,6 +146,7 @@ def _side(source: str, lane: str, agents: tuple[str, ...], span_ps: int, columns
         index=ordered["turn_index"],
         agent=ordered["agent"],
         state=ordered["state"],
+        start_ps=ordered["start_ps"],
         latency_ps=ordered["latency_ps"],
         ttft_ps=ordered["ttft_ps"],
         tpot_ps=ordered["tpot_ps"],

@@ -25,6 +25,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
     app.command(short_help="Hold recordings, or the lanes of one, against each other.")(compare)
     app.command(short_help="Run a recording's sessions again with something changed.")(rerun)
+    app.command(short_help="Write recordings as one HTML page that opens without a network.")(report)
 
 
 def compare(
@@ -97,3 +98,17 @@ def rerun(
         record=record,
         json_out=json,
     )
+
+
+def report(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings; several are compared, too.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The page; - for standard output.")],
+    budget: _Budget = None,
+) -> None:
+    """Write one HTML page about recordings: verdict, budgets, latency over time, stages, longest turns, sources.
+
+    It holds everything that it shows and asks no network for anything. Needs the extra `report` (plotly).
+    """
+    from subsecond.tui.cli.report import report_command
+
+    report_command(files=files, out=out, budget=budget)

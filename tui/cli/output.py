@@ -12,10 +12,10 @@ import msgspec
 
 from subsecond.engine.errors import InputError
 
-__all__ = ["check_writable", "write_json"]
+__all__ = ["check_writable", "write_json", "write_text"]
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--json") -> None:
     """Find out before the work whether its result can be written.
 
     Raises:
@@ -32,21 +32,30 @@ def check_writable(path: Path) -> None:
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a zero byte
         fits = False
     if not fits:
-        raise InputError("--json", "", str(path), "a file in a folder that exists and can be written")
+        raise InputError(option, "", str(path), "a file in a folder that exists and can be written")
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document to a file, or to standard output for `-`; a reader never sees half of it.
+    """Write a document to a file, or to standard output for `-`; see `write_text`.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    write_text(path, (msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n").decode(), "--json")
+
+
+def write_text(path: Path, content: str, option: str) -> None:
+    """Write a text as UTF-8 to a file, or to standard output for `-`; a reader never sees half of it.
 
     A link is followed. A device or a pipe is written to as it is, never replaced by a file.
 
     Raises:
         InputError: it cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    text = content.encode()
     if str(path) == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(text)  # JSON is UTF-8 whatever the terminal speaks
+        sys.stdout.buffer.write(text)  # UTF-8 whatever the terminal speaks
         return
     try:
         target = path.resolve()
@@ -57,7 +66,7 @@ def write_json(path: Path, document: Any) -> None:
             _replace(target, text)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError("--json", "", str(path), f"a file that can be written ({reason})") from None
+        raise InputError(option, "", str(path), f"a file that can be written ({reason})") from None
 
 
 def _is_special(path: Path) -> bool:

@@ -1,0 +1,1 @@
+"""One HTML page about recordings, which opens without a network."""

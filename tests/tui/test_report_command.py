@@ -1,0 +1,53 @@
+"""`subsecond report`: a page, or one line that says why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+QUICK = ("--set", "duration_s=30", "--set", "coding.sessions=3", "--set", "voice.sessions=3")
+
+
+@pytest.fixture
+def file(command: Command, tmp_path: Path) -> Path:
+    assert command("run", *QUICK, "--quiet", "--record", tmp_path / "run") == (0, "", "")
+    return tmp_path / "run"
+
+
+def test_a_report_is_written_whole(command: Command, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert command("report", file, "-o", out) == (0, "", "")
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert text.endswith("</html>\n")
+    assert command("report", file, file, "-o", out) == (0, "", "")
+    assert "2 recordings compared" in out.read_text(encoding="utf-8")
+
+
+def test_a_report_goes_to_standard_output(command: Command, file: Path) -> None:
+    code, out, _ = command("report", file, "-o", "-")
+    assert code == 0
+    assert out.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("out", "more", "words"),
+    [
+        ("run", (), "none of the recordings"),
+        ("nowhere/report.html", (), "--out"),
+        ("report.html", ("--budget", "nonsense"), "--budget"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    command: Command, file: Path, tmp_path: Path, out: str, more: tuple[str, ...], words: str
+) -> None:
+    before = file.read_bytes()
+    code, _, err = command("report", file, "-o", tmp_path / out, *more)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert words in err
+    assert file.read_bytes() == before
+    assert not (tmp_path / "report.html").exists()

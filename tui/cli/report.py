@@ -1,0 +1,37 @@
+"""`subsecond report`: recordings as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from subsecond.engine.comparison.compare import Comparison
+from subsecond.engine.errors import InputError
+from subsecond.engine.report.chapter import chapter_of
+from subsecond.engine.report.page import page, plot_script
+
+from .compare import compare_sides, main_budgets, source_names
+from .output import check_writable, write_text
+
+__all__ = ["report_command"]
+
+
+def report_command(*, files: Sequence[Path], out: Path, budget: str | None) -> None:
+    """Write a report on recordings.
+
+    Raises:
+        InputError: a file or an option cannot be used, or plotly is missing.
+    """
+    check_writable(out, "--out")
+    if any(out.exists() and path.exists() and out.samefile(path) for path in files):
+        raise InputError("--out", "", str(out), "a file that is none of the recordings")
+    plotting = plot_script()
+    chapters = [chapter_of(path, name) for path, name in zip(files, source_names(files), strict=True)]
+    budgets = [own for chapter in chapters for own in chapter.budgets]
+    kinds = list(dict.fromkeys(kind for chapter in chapters for kind in chapter.hello.agents))
+    comparisons: list[Comparison] = []
+    main = main_budgets(budgets, kinds, budget)
+    if len(chapters) > 1:
+        sides = [chapter.sides for chapter in chapters]
+        comparisons, main = compare_sides(sides, [], budgets, budget)
+    write_text(out, page(chapters, comparisons, main, plotting), "--out")
