@@ -17,9 +17,11 @@ from subsecond.engine.errors import InputError
 from .places import companions
 from .schema import APPLICATION_ID, FORMAT
 
-__all__ = ["check", "connect", "reading", "remove_copy"]
+__all__ = ["TROUBLE", "check", "connect", "reading", "remove_copy"]
 
-_TROUBLE = (
+_HINT = "`subsecond recordings rescue` saves what can be read"
+#: What reading a damaged file may raise.
+TROUBLE = (
     sqlite3.Error,
     zlib.error,
     msgspec.MsgspecError,
@@ -102,7 +104,7 @@ def _reader_of(connection: sqlite3.Connection) -> str:
 
 
 @contextmanager
-def reading(path: Path, trouble: tuple[type[Exception], ...] = _TROUBLE) -> Iterator[None]:
+def reading(path: Path, trouble: tuple[type[Exception], ...] = TROUBLE) -> Iterator[None]:
     """Turns what goes wrong while a file is read into what a user is told.
 
     SQLite finds most damage, but not in the values: text that is none, JSON that is none, a word for a number.
@@ -125,4 +127,4 @@ def _damaged(path: Path, error: Exception) -> InputError:
         return InputError(str(path), "", "a file of another kind", "a recording")
     if isinstance(error, sqlite3.OperationalError | OSError):
         return InputError(str(path), "", words, "a recording that can be read")
-    return InputError(str(path), "", "a file that is cut off or damaged", f"a whole recording ({words})")
+    return InputError(str(path), "", "a file that is cut off or damaged", f"a whole recording ({words}); {_HINT}")

@@ -28,6 +28,8 @@ SUFFIX = ".subsecond"
 _MAGIC = b"SQLite format 3\0"
 #: Where the header of an SQLite file has `application_id`.
 _ID_AT = 68
+#: Above the number of any process.
+_MOST_PID = 1 << 31
 
 
 def recordings_folder() -> Path:
@@ -130,9 +132,14 @@ def writer_of(path: Path) -> int | None:
             row = connection.execute("SELECT value FROM meta WHERE key = 'writer_pid'").fetchone()
         finally:
             connection.close()
-    except sqlite3.Error:  # damaged: nobody writes it any more
+    except (
+        sqlite3.Error,
+        ValueError,
+    ):  # damaged, perhaps even the names in SQLite's own words: nobody writes it any more
         return None
-    if row is None or not isinstance(row[0], int) or os.name != "posix":  # elsewhere the question would end it
+    if row is None or not isinstance(row[0], int) or not 0 < row[0] < _MOST_PID:
+        return None
+    if os.name != "posix":  # elsewhere the question would end it
         return None
     try:
         os.kill(row[0], 0)

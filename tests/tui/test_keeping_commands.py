@@ -116,3 +116,24 @@ def test_a_newer_format_names_what_it_needs(command: Command, recorded: Path) ->
     code, _, err = command("show", recorded)
     assert code == 2
     assert "got 'format 9', expected a recording of format 1 or older; version 9.5 of this program reads it" in err
+
+
+def test_what_can_be_read_is_rescued(command: Command, recorded: Path) -> None:
+    code, out, _ = command("recordings", "rescue", recorded, "-o", "copy")
+    assert code == 0
+    assert out.startswith("copy: 40 turns, 1 faults")
+    assert "no damage was met" in out
+    connection = sqlite3.connect(recorded)
+    connection.execute("UPDATE turns SET latency_ps = 'x' WHERE seq = 3")
+    connection.commit()
+    connection.close()
+    code, _, err = command("show", recorded)
+    assert (code, "`subsecond recordings rescue` saves what can be read" in err) == (2, True)
+    code, out, _ = command("recordings", "rescue", recorded, "-o", "copy")
+    assert code == 0
+    assert out.startswith("copy: 39 turns")
+    assert "0 places; 1 rows held" in out
+    assert command("show", "copy")[0] == 0
+    for arguments in (("nowhere", "-o", "new"), (recorded, "-o", recorded), (recorded, "-o", "no/where")):
+        code, out, err = command("recordings", "rescue", *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)

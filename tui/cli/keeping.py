@@ -85,3 +85,14 @@ def list_them(
     from subsecond.tui.cli.recordings import show_recordings
 
     show_recordings(folder)
+
+
+@_recordings.command("rescue")
+def rescue(
+    recording: _Recording,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The new recording.")],
+) -> None:
+    """Save what can be read of a damaged recording into a new one."""
+    from subsecond.tui.cli.recordings import rescue_recording
+
+    rescue_recording(recording, out)

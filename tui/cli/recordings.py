@@ -9,8 +9,9 @@ import typer
 
 from subsecond.engine.recording.listing import Listed, list_recordings
 from subsecond.engine.recording.places import recordings_folder
+from subsecond.engine.recording.rescue import rescue
 
-__all__ = ["show_recordings"]
+__all__ = ["rescue_recording", "show_recordings"]
 
 PS_PER_S = 10**12
 
@@ -31,6 +32,22 @@ def show_recordings(folder: Path | None) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         typer.echo("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[-1]]))
+
+
+def rescue_recording(path: Path, out: Path) -> None:
+    """Save what can be read of a damaged recording, and say what that is.
+
+    Raises:
+        InputError: nothing can be saved, or the new recording cannot be written.
+    """
+    found = rescue(path, out)
+    rows = ", ".join(f"{count:,} {table}" for table, count in found.rows.items() if count) or "no rows"
+    typer.echo(f"{out}: {rows}")
+    if found.is_whole:
+        typer.echo("no damage was met: every row could be read")
+    else:
+        places = f"{found.gaps:,} place{'s' if found.gaps != 1 else ''}"
+        typer.echo(f"rows could not be read in {places}; {found.dropped:,} rows held what no recording holds")
 
 
 def _row(listed: Listed) -> tuple[str, ...]:
