@@ -30,6 +30,7 @@ from subsecond.engine.live.driver import LiveDriver
 
 from .desk import Desk
 from .exchanges import HttpExchange
+from .flushing import Flusher
 from .limits import Limits, Rate
 from .refusals import refusal
 from .roster import AgentEntry, Roster
@@ -83,6 +84,7 @@ class Gateway:
         self.limits = limits
         self.roster = Roster()
         self._counter = counter
+        self._flusher = Flusher()
         self._store = ConversationStore()
         self._rate = Rate(self.limits.requests_per_s)
         self._open: set[SocketConnection | HttpExchange] = set()
@@ -132,6 +134,7 @@ class Gateway:
         """Pace tokens and look for stalled clients, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.desk.run())
+            tasks.create_task(self._flusher.run())
             tasks.create_task(self._sweep())
 
     async def _sweep(self) -> None:
@@ -177,6 +180,7 @@ class Gateway:
             socket=stream,
             transport=request.transport,
             limits=self.limits,
+            flusher=self._flusher,
             counter=self._counter if protocol.has_long_texts else None,
             preferred=_asked(request, "pipeline", ""),
             is_named=protocol.is_named,

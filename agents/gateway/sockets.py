@@ -1,4 +1,4 @@
-"""A client on a websocket: a queue of frames and a task that sends them, so that nobody waits for a slow reader."""
+"""A client on a websocket: a queue of frames, sent at once or by a task, so that nobody waits for a slow reader."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from subsecond.agents.wire.base import Send, WireSession
 
 from .connection import Connection
 from .desk import Desk
+from .flushing import Flusher
 from .limits import Limits, Rate
 from .roster import AgentEntry, Roster
 from .warming import warm
@@ -25,6 +26,8 @@ __all__ = ["SocketConnection"]
 _encoder = msgspec.json.Encoder()
 #: Seconds of work for one client from which on the others have their turn, and it waits for as long.
 FAIR_S: Final = 0.005
+#: Bytes that may lie in a connection's buffer for a frame to be written at once. asyncio lets writers wait from 64 KiB.
+AT_ONCE: Final = 32 * 1024
 
 
 class SocketConnection(Connection):
@@ -45,6 +48,7 @@ class SocketConnection(Connection):
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
         limits: Limits,
+        flusher: Flusher,
         counter: TokenCounter | None,
         preferred: str = "",
         is_named: bool = False,
@@ -57,7 +61,10 @@ class SocketConnection(Connection):
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._closing: tuple[int, str] | None = None
-        #: Sends what waits; None while nothing does, since idle connections are many.
+        self._flusher = flusher
+        #: Whether the flusher will come by.
+        self._is_due = False
+        #: Sends to a client that reads slowly, and says farewell; None most of the time.
         self._sender: asyncio.Task[None] | None = None
         self._sending_since_s: float | None = None
         self._is_cut = False
@@ -101,7 +108,9 @@ class SocketConnection(Connection):
         self.entry.bytes_out += len(data)
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        self._start_sender()
+        if self._sender is None and not self._is_due:
+            self._is_due = True
+            self._flusher.add(self)
         if self._waiting_bytes > self._limits.waiting_bytes:
             self.abort("it reads too slowly")
 
@@ -109,6 +118,19 @@ class SocketConnection(Connection):
         if self._closing is None:
             self._closing = code, reason
             self._start_sender()
+
+    async def flush(self) -> None:
+        self._is_due = False
+        while self._waiting and self._sender is None and not self._is_cut:
+            if self._transport is None or self._transport.get_write_buffer_size() + len(self._waiting[0]) > AT_ONCE:
+                self._start_sender()  # which may wait until the client has read
+                return
+            data = self._waiting.popleft()
+            self._waiting_bytes -= len(data)
+            try:
+                await self._socket.send_frame(data, WSMsgType.TEXT)
+            except ConnectionError:  # the reader learns of it, too
+                self._is_cut = True
 
     def _start_sender(self) -> None:
         if self._sender is None:

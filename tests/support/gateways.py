@@ -29,7 +29,7 @@ WAIT_S = 60.0
 #: Conversations of agents that can go on at a time.
 SLOTS = 64
 #: Tasks of a service that nobody has connected to, and of the test.
-TASKS = 10
+TASKS = 11
 STAGES = (("audio_in", "endpointing", "speech_to_text"), ("text_to_speech", "audio_out"))
 
 
