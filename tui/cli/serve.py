@@ -27,6 +27,8 @@ from subsecond.engine.scenario import apply_settings, load_tables, parse_scenari
 
 __all__ = ["serve_command"]
 
+#: Seconds after which the thread that paces tokens gets the interpreter back from the one that records.
+SWITCH_S = 0.0005
 #: Sessions of each kind of agents that may come on top of the scenario's while it runs, at least, and the virtual hours
 #: for which those that end are to be replaced.
 RESERVE, RESERVE_HOURS = 400, 10
@@ -123,6 +125,7 @@ def _leave_alone_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
 
 
 def _allow_files(connections: int) -> None:
