@@ -43,6 +43,8 @@ from subsecond.engine.recording.schema import Origin
 from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable
+from subsecond.engine.telemetry.broker import Broker
+from subsecond.engine.telemetry.publisher import Telemetry
 
 from .gateway.admission import allow_origin, entrance, is_loopback
 from .gateway.desk import Desk
@@ -97,6 +99,8 @@ class Service:
         record: where the run is recorded; None: in a file that is deleted in the end unless somebody asks to keep it.
             A run that starts anew is recorded in a file of its own, beside the first (`path_of_run`).
         on_trouble: is told, in the recorder's thread, why the run is not recorded any more; observers are told anyway.
+        broker: is told of the run, too; None: none is.
+        broker_may_steer: commands that come over the broker are obeyed.
 
     Attributes:
         door: all connections, while it runs.
@@ -111,6 +115,8 @@ class Service:
         record: Path | None = None,
         access: Access | None = None,
         on_trouble: Callable[[str], None] | None = None,
+        broker: Broker | None = None,
+        broker_may_steer: bool = False,
     ) -> None:
         self._access = access or Access()
         self._gateway: Gateway | None = None
@@ -126,6 +132,8 @@ class Service:
         self.door: Door | None = None
         self._on_trouble = on_trouble
         self._recorder: Recorder | None = None
+        obey = self._obey_from_afar if broker_may_steer else None
+        self._telemetry = None if broker is None else Telemetry(broker, obey=obey)
         self._driver = self._begin(make_plan([]))
         if self._access.has_gateway:
             self._gateway = _gateway(self._driver, self._access.limits)
@@ -147,6 +155,8 @@ class Service:
             on_error=self._complain,
         )
         self._observers.begin(self._recorder.hello)
+        if self._telemetry is not None:
+            self._telemetry.begin(self._recorder.hello, plan.scenario.tables)
         if self._gateway is not None:
             self._gateway.begin(driver)
         return driver
@@ -175,6 +185,8 @@ class Service:
         if self._recorder is not None:
             for message in messages:
                 self._recorder.put(message)
+        if self._telemetry is not None:
+            self._telemetry.put(messages)
         self._observers.publish(messages)
 
     async def run(self, host: str, port: int, ready: Callable[[str], None], *, or_any: bool = False) -> None:
@@ -215,6 +227,8 @@ class Service:
                 tasks.create_task(door.watch())
                 if self._gateway is not None:
                     tasks.create_task(self._gateway.run())
+                if self._telemetry is not None:
+                    tasks.create_task(self._telemetry.run())
         finally:
             if listening is not None:
                 listening.close()
@@ -280,6 +294,7 @@ class Service:
             messages.append(Notice("error", self._troubles.pop(0)))
         while self._notices and len(self._observers):
             messages.append(self._notices.pop(0))
+        messages += self._telemetry.news() if self._telemetry is not None else ()
         return messages
 
     async def _health(self, _request: web.Request) -> web.Response:
@@ -304,19 +319,31 @@ class Service:
 
     async def _command(self, observer: Observer, data: str | bytes) -> None:
         """Do what one observer asks; what is wrong with it is nobody else's business."""
+        notice = await self._do(data)
+        if notice is not None:
+            observer.put(notice, encode(notice))
+
+    async def _obey_from_afar(self, data: bytes) -> None:
+        """Do what somebody asks over the broker; everybody hears what is wrong with it, for who asked is not known."""
+        notice = await self._do(data, is_afar=True)
+        if notice is not None:
+            self._tell([notice])
+
+    async def _do(self, data: str | bytes, *, is_afar: bool = False) -> Notice | None:
+        """Do what a command says; returns what is wrong with it."""
         try:
             command = decode_command(data)
+            if is_afar and isinstance(command, KeepRecording) and command.path is not None:
+                raise InputError("keep", "path", command.path, "none over MQTT: files here are not for all on a broker")
             async with self._obeying:  # one after the other, whoever they come from
                 messages = await self._obey(command)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            messages, notice = [], Notice("error", f"not understood: {error}")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return Notice("error", f"not understood: {error}")
         except (InputError, ValueError) as error:
-            messages, notice = [], Notice("error", str(error))
-        else:
-            self._driver.advance()
-            self._tell([*messages, self._driver.clock_message(time.time()), self._driver.load()])
-            return
-        observer.put(notice, encode(notice))
+            return Notice("error", str(error))
+        self._driver.advance()
+        self._tell([*messages, self._driver.clock_message(time.time()), self._driver.load()])
+        return None
 
     async def _obey(self, command: Command) -> list[Message]:
         driver = self._driver
@@ -370,7 +397,11 @@ class Service:
         changed_ps = self._driver.set_costs(lane, plan.pipelines[lane])
         if self._recorder is not None:
             self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps if changed_ps is None else changed_ps)
+        if self._telemetry is not None:
+            self._telemetry.put([SetKnob(lane, key, value)])
         if changed_ps is not None:
+            if self._telemetry is not None:
+                self._telemetry.begin(self._hello(), plan.scenario.tables)
             return [Notice("info", f"{lane}: {key} is {value} from now on")]
         self._driver = self._begin(plan)
         self._restart.set()

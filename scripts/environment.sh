@@ -79,19 +79,20 @@ prepare() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# prepare_clients: the interpreter $clients has the SDKs of requirements/clients.txt.
-prepare_clients() {
-    venv=$root/.venv-clients
-    clients=$venv/bin/python
+# prepare_own FOLDER LOCK: an environment of its own, with the interpreter $own, for what does not get on with the rest.
+prepare_own() {
+    venv=$root/$1
+    own=$venv/bin/python
     log=$venv/install.log
-    wanted="$root $(cksum <"$root/requirements/clients.txt")"
-    if [ -x "$clients" ] && [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ]; then
+    wanted="$root $(cksum <"$root/requirements/$2.txt")"
+    if [ -x "$own" ] && [ "$(cat "$venv/installed" 2>/dev/null)" = "$wanted" ]; then
         return 0
     fi
     python=$(find_python) || die "Python 3.11 or newer is needed and none was found (set PYTHON=/path/to/python)"
     say "setting up $venv, once; this takes half a minute"
     rm -rf "$venv"
     "$python" -m venv "$venv" 2>/dev/null || { rm -rf "$venv"; die "cannot make $venv (is the folder writable?)"; }
-    install clients || explain "cannot install requirements/clients.txt"
+    install "$2" || explain "cannot install requirements/$2.txt"
+    [ "$2" = clients ] || install_project || explain "cannot install the project itself"
     printf '%s\n' "$wanted" >"$venv/installed"
 }

@@ -19,6 +19,9 @@ MAY_LACK = (
     "without setuptools",
     "the environment of the openai SDK is not set up",
     "chromium is not installed",
+    "mosquitto is not installed",
+    "openssl is not installed",
+    "the environment of the embedded broker is not set up",
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -22,6 +21,7 @@ from subsecond.engine.feed import (
     ServerInfo,
     TurnEnd,
 )
+from subsecond.engine.feed_check import check
 from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
 from subsecond.tui.knobs import with_change
@@ -42,9 +42,6 @@ KEEP_TURNS = 16_384
 WINDOW_S, CHART_S = 60, 120
 #: Gauges, faults and notices that are remembered.
 KEEP_SECONDS, KEEP_FAULTS, KEEP_NOTICES = 120, 64, 32
-#: Sessions that a session's number may name: beyond, the feed is not of this program.
-MAX_SESSIONS = 1 << 22
-_LIMIT = 1 << 60
 
 
 class Model:
@@ -86,6 +83,8 @@ class Model:
         Raises:
             ValueError: it names a lane, an agent kind or a stage that the run does not have.
         """
+        if not isinstance(message, OpenTurns):
+            check(self.hello, message)
         match message:
             case TurnEnd():
                 self._add_turn(message)
@@ -96,15 +95,11 @@ class Model:
                 self._lane(lane).open = message
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Clock():
-                if not 0 <= message.at_ps < _LIMIT or not message.speed > 0:
-                    raise ValueError(f"a clock at {message.at_ps} ps that runs at {message.speed}")
                 self._clock = message
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Load():
-                _check_load(message, len(self.hello.agents))
                 self._load = message
-            case FaultNote(lane=lane):
-                self._lane(lane)
+            case FaultNote():
                 self._add_fault(message)
             case OutsideAgent():
                 self.agents.add(message)
@@ -113,15 +108,9 @@ class Model:
                 change = with_change([lane.info for lane in self._lanes], message.text)
                 if change is not None:
                     self._lanes[change[0]].info = change[1]
-            case Hello():
-                raise ValueError("a run has begun: it needs a model of its own")
 
     def _add_fault(self, fault: FaultNote) -> None:
         """Keep a fault; one that is told again with another end takes the place of the first."""
-        if not all(0 <= at < _LIMIT for at in (fault.at_ps, fault.until_ps or 0)):
-            raise ValueError(f"a fault at {fault.at_ps} ps")
-        if not (abs(fault.target) < _LIMIT and math.isfinite(fault.value or 0.0)):
-            raise ValueError(f"a fault of part {fault.target} with value {fault.value}")
         for place, known in enumerate(self._faults):
             if _fault_key(known) == _fault_key(fault):
                 if known.until_ps != fault.until_ps:
@@ -136,20 +125,7 @@ class Model:
         return self._lanes[lane]
 
     def _add_turn(self, turn: TurnEnd) -> None:
-        lane, hello = self._lane(turn.lane), self.hello
-        if not 0 <= turn.agent < len(hello.agents):
-            raise ValueError(f"agent kind {turn.agent} of {len(hello.agents)}")
-        if len(turn.stages_ps) != len(hello.stages) or len(turn.met) != len(hello.budgets):
-            raise ValueError(f"a turn of {len(turn.stages_ps)} stages and {len(turn.met)} budgets")
-        if not TurnState.ANSWERED <= turn.state <= TurnState.CANCELLED:
-            raise ValueError(f"an ended turn in state {turn.state}")
-        if not 0 <= turn.session < MAX_SESSIONS or not 0 <= turn.start_ps < _LIMIT:
-            raise ValueError(f"turn {turn.turn} of session {turn.session} begins at {turn.start_ps} ps")
-        if not all(-_LIMIT < value < _LIMIT for value in _numbers(turn)):
-            raise ValueError(f"turn {turn.turn} has a number that no run has")
-        if turn.state == TurnState.ANSWERED and turn.latency_ps < 0:
-            raise ValueError(f"turn {turn.turn} ends before it begins")
-        lane.add_turn(turn)
+        self._lanes[turn.lane].add_turn(turn)
         for (first, second), kinds in self._duels:
             if turn.lane in (first, second):
                 kinds[turn.agent].add(turn, side=int(turn.lane == second))
@@ -174,29 +150,6 @@ class Model:
             mended=tuple(self._mended),
             agents=self.agents.table(),
         )
-
-
-def _numbers(turn: TurnEnd) -> Iterator[int]:
-    yield from (turn.turn, turn.index, turn.latency_ps, turn.ttft_ps, turn.tpot_ps, turn.requests, turn.prompt_tokens)
-    yield from (turn.hit_tokens, turn.output_tokens, turn.attempts)
-    yield from turn.stages_ps
-    yield from turn.met
-
-
-def _gauge_numbers(gauges: Gauges) -> Iterator[int]:
-    yield gauges.at_ps
-    for server in gauges.servers:
-        yield from (server.queued, server.batch, server.used_tokens, server.retained_tokens, server.busy_ps)
-        yield from (server.flows, server.received_tokens, server.prefill_tokens, server.hit_tokens)
-
-
-def _check_load(load: Load, num_kinds: int) -> None:
-    if not len(load.sessions) == len(load.wanted) == num_kinds or len(load.arrivals_per_s) not in (0, num_kinds):
-        raise ValueError("a load of other agent kinds than the run's")
-    if not all(abs(count) < _LIMIT for count in (*load.sessions, *load.wanted)):
-        raise ValueError("a load of a number of sessions that no run has")
-    if not all(math.isfinite(rate) and rate >= 0 for rate in load.arrivals_per_s):
-        raise ValueError("sessions that begin at a rate that no run has")
 
 
 def _fault_key(fault: FaultNote) -> tuple[int, int, str, int]:
@@ -229,15 +182,6 @@ class _LaneModel:
             self._count()
 
     def add_gauges(self, gauges: Gauges) -> None:
-        if len(gauges.servers) != len(self.info.servers):
-            raise ValueError(f"gauges of {len(gauges.servers)} servers, {self.info.name} has {len(self.info.servers)}")
-        num_stages = self._log.table().num_stages
-        if any(not 0 <= t.stage < num_stages or len(t.stages_ps) != num_stages for t in gauges.oldest):
-            raise ValueError("an open turn in a stage that the run does not have")
-        if any(not 0 <= t.agent < len(self._budgets) for t in gauges.oldest):
-            raise ValueError("an open turn of an agent kind that the run does not have")
-        if not all(-_LIMIT < value < _LIMIT for value in _gauge_numbers(gauges)):
-            raise ValueError("gauges with a number that no run has")
         self._gauges = gauges
         self.open = OpenTurns(gauges.lane, gauges.at_ps, gauges.open_turns, gauges.oldest)
         if self._seconds and self._seconds[-1][0] // PS_PER_S == gauges.at_ps // PS_PER_S:

@@ -140,9 +140,21 @@ def live(
     ] = None,
     gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
     token: Token = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Tell a broker, too: mqtt://user@host:1883/prefix, mqtts://..., embedded."),
+    ] = None,
+    mqtt_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
+    ] = None,
+    mqtt_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
+    ] = None,
+    mqtt_control: Annotated[bool, typer.Option("--mqtt-control", help="Obey commands that come over MQTT.")] = False,
 ) -> None:
     """Race the pipelines live on the dashboard; this is what `subsecond` alone does."""
     from subsecond.tui.cli.live import live_command
+    from subsecond.tui.cli.mqtt import MqttOptions
 
     live_command(
         scenario=scenario,
@@ -153,6 +165,7 @@ def live(
         port=port,
         gateway=gateway,
         token=token or None,
+        mqtt=MqttOptions(mqtt, mqtt_password_file, mqtt_ca, mqtt_control),
     )
 
 
@@ -181,10 +194,22 @@ def serve(
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Tell a broker, too: mqtt://user@host:1883/prefix, mqtts://..., embedded."),
+    ] = None,
+    mqtt_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
+    ] = None,
+    mqtt_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
+    ] = None,
+    mqtt_control: Annotated[bool, typer.Option("--mqtt-control", help="Obey commands that come over MQTT.")] = False,
     owned: Annotated[bool, typer.Option("--owned", hidden=True)] = False,
     or_any: Annotated[bool, typer.Option("--or-any", hidden=True)] = False,
 ) -> None:
     """Run a scenario live, without a screen; `subsecond tui --attach` watches it."""
+    from subsecond.tui.cli.mqtt import MqttOptions
     from subsecond.tui.cli.serve import serve_command
 
     serve_command(
@@ -200,6 +225,7 @@ def serve(
         limits=limits or [],
         tls_cert=tls_cert,
         tls_key=tls_key,
+        mqtt=MqttOptions(mqtt, mqtt_password_file, mqtt_ca, mqtt_control),
         owned=owned,
         or_any=or_any,
     )
@@ -214,6 +240,43 @@ def tui(
     from subsecond.tui.cli.tui import tui_command
 
     tui_command(attach=attach, token=token or None)
+
+
+@app.command(short_help="Record engines that tell a broker, from anywhere.")
+def record(
+    mqtt: Annotated[str, typer.Option(metavar="URL", help="The broker, such as mqtt://user@host:1883/prefix.")],
+    out: Annotated[str, typer.Option(metavar="FILE", help="File; or a folder (FOLDER/) for a file per run.")],
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="The run to record; by default all that are there or come.")
+    ] = None,
+    mqtt_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
+    ] = None,
+    mqtt_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
+    ] = None,
+) -> None:
+    """Record what engines tell a broker; Ctrl-C finishes the files."""
+    from subsecond.tui.cli.mqtt import MqttOptions
+    from subsecond.tui.cli.record import record_command
+
+    record_command(
+        mqtt=MqttOptions(mqtt, mqtt_password_file, mqtt_ca), out=Path(out), run=run, is_folder=out.endswith("/")
+    )
+
+
+@app.command()
+def broker(
+    host: Annotated[str, typer.Option(help="Address to listen on; a public one needs a user.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(parser=_whole("--port"), metavar="N", help="Port; 0: any free one.")] = 1883,
+    user: Annotated[
+        str | None, typer.Option(help="Name that all must show, with the password of SUBSECOND_MQTT_PASSWORD.")
+    ] = None,
+) -> None:
+    """Run a small MQTT broker, for a lab that has none."""
+    from subsecond.tui.cli.broker import broker_command
+
+    broker_command(host=host, port=port, user=user)
 
 
 @app.command(short_help="Load a gateway with outside agents, and time it.")

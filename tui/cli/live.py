@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from subsecond.engine.errors import InputError
+from subsecond.tui.cli.mqtt import MqttOptions
 from subsecond.tui.owned import OwnedService
 
 __all__ = ["live_command"]
@@ -22,6 +23,7 @@ def live_command(
     port: int | None,
     gateway: bool,
     token: str | None,
+    mqtt: MqttOptions,
 ) -> None:
     """Run a scenario live and show it until the user leaves; then say where it stands.
 
@@ -43,6 +45,7 @@ def live_command(
         arguments += ["--record", str(record)]
     if not gateway:
         arguments.append("--no-gateway")
+    arguments += mqtt.arguments()
     with OwnedService(arguments, port=port, token=token) as service:
         service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp

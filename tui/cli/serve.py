@@ -24,6 +24,8 @@ from subsecond.engine.live.clock import MAX_SPEED, MIN_SPEED
 from subsecond.engine.recording.places import check_target
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
+from subsecond.engine.telemetry.broker import Broker
+from subsecond.tui.cli.mqtt import MqttOptions
 
 __all__ = ["serve_command"]
 
@@ -52,6 +54,7 @@ def serve_command(
     limits: Sequence[str],
     tls_cert: Path | None,
     tls_key: Path | None,
+    mqtt: MqttOptions,
     owned: bool,
     or_any: bool,
 ) -> None:
@@ -62,6 +65,7 @@ def serve_command(
         token: that everybody who connects must show.
         limits: what clients may take, as NAME=VALUE.
         tls_cert, tls_key: certificate and key as PEM files.
+        mqtt: the broker that is told of the run, too.
         owned: say the address as one JSON line on standard output, and end when standard input does: whoever started
             the service holds its other end, and nothing is left behind when that process is gone.
         or_any: take another port if that one is taken.
@@ -94,10 +98,33 @@ def serve_command(
             outside=OUTSIDE if gateway else 0,
         )
 
-    service = Service(make_plan, speed=speed, head_start_s=head_start_s, record=record, access=access, on_trouble=_warn)
-    _leave_alone_what_stays()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(service, host, port, owned=owned, or_any=or_any))
+    with contextlib.ExitStack() as stack:
+        broker = _broker(mqtt, stack)
+        service = Service(
+            make_plan,
+            speed=speed,
+            head_start_s=head_start_s,
+            record=record,
+            access=access,
+            on_trouble=_warn,
+            broker=broker,
+            broker_may_steer=mqtt.control,
+        )
+        _leave_alone_what_stays()
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(service, host, port, owned=owned, or_any=or_any))
+
+
+def _broker(mqtt: MqttOptions, stack: contextlib.ExitStack) -> Broker | None:
+    """The broker that is meant; one of our own lives until the stack is closed."""
+    if not mqtt.is_embedded:
+        return mqtt.broker()
+    from subsecond.engine.telemetry.embedded import EmbeddedBroker
+
+    broker = mqtt.broker(stack.enter_context(EmbeddedBroker()).url)
+    assert broker is not None
+    _warn(f"broker at {broker.url}")
+    return broker
 
 
 def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
