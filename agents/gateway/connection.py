@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from subsecond.agents.wire.base import Cancel, Close, Effect, End, Outcome, Send, Submit, WireSession
 
 from .desk import Desk, Order
-from .limits import Rate
+from .limits import Limits, Rate
 from .roster import AgentEntry, Roster, shown
 
 __all__ = ["Connection"]
@@ -32,6 +33,8 @@ class Connection(ABC):
         roster: Roster,
         rate: Rate,
         *,
+        transport: asyncio.Transport | None,
+        limits: Limits,
         preferred: str = "",
         is_named: bool = False,
     ) -> None:
@@ -47,6 +50,11 @@ class Connection(ABC):
         self._due_s: float | None = None
         #: Nothing is told to the session any more.
         self._is_over = False
+        self._transport = transport
+        self._limits = limits
+        #: Since when the client has been given time to read what is sent; None: nothing is being sent.
+        self._sending_since_s: float | None = None
+        self._is_cut = False
 
     @abstractmethod
     def send(self, effect: Send) -> None:
@@ -55,6 +63,25 @@ class Connection(ABC):
     @abstractmethod
     def close(self, code: int, reason: str) -> None:
         """End the connection after what waits has left."""
+
+    @abstractmethod
+    def drop_waiting(self) -> None:
+        """Forget what waits to be sent."""
+
+    def is_stalled(self) -> bool:
+        """Whether the client has read nothing for too long."""
+        since = self._sending_since_s
+        return since is not None and time.monotonic() - since > self._limits.stalled_s
+
+    def abort(self, why: str) -> None:
+        """Cut the connection: a client that reads nothing would not see a farewell."""
+        if self._is_cut:
+            return
+        self._is_cut = True
+        self.entry.complain(f"the connection was cut: {why}")
+        self.drop_waiting()
+        if self._transport is not None:
+            self._transport.abort()
 
     # -- from the client
 

@@ -40,16 +40,13 @@ class HttpExchange(Connection):
         counter: TokenCounter,
         preferred: str = "",
     ) -> None:
-        super().__init__(desk, session, entry, roster, rate, preferred=preferred)
+        super().__init__(desk, session, entry, roster, rate, transport=transport, limits=limits, preferred=preferred)
         self._call = session
-        self._transport = transport
-        self._limits = limits
         self._counter = counter
         self._waiting: deque[tuple[Send, bytes]] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
-        self._is_broken = self._is_cut = False
-        self._sending_since_s: float | None = None
+        self._is_broken = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Read the body, and answer it."""
@@ -131,20 +128,9 @@ class HttpExchange(Connection):
         self._is_broken = True
         self._wake.set()
 
-    def is_stalled(self) -> bool:
-        """Whether the client has read nothing for too long."""
-        since = self._sending_since_s
-        return since is not None and time.monotonic() - since > self._limits.stalled_s
-
-    def abort(self, why: str) -> None:
-        """Cut the connection."""
-        if self._is_cut:
-            return
-        self._is_cut = True
+    def drop_waiting(self) -> None:
         self._waiting.clear()
-        self.entry.complain(f"the connection was cut: {why}")
-        if self._transport is not None:
-            self._transport.abort()
+        self._waiting_bytes = 0
 
 
 def _broken(last: Send) -> Send:

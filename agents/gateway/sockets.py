@@ -53,10 +53,18 @@ class SocketConnection(Connection):
         preferred: str = "",
         is_named: bool = False,
     ) -> None:
-        super().__init__(desk, session, entry, roster, rate, preferred=preferred, is_named=is_named)
+        super().__init__(
+            desk,
+            session,
+            entry,
+            roster,
+            rate,
+            transport=transport,
+            limits=limits,
+            preferred=preferred,
+            is_named=is_named,
+        )
         self._socket = socket
-        self._transport = transport
-        self._limits = limits
         self._counter = counter
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -66,8 +74,6 @@ class SocketConnection(Connection):
         self._is_due = False
         #: Sends to a client that reads slowly, and says farewell; None most of the time.
         self._sender: asyncio.Task[None] | None = None
-        self._sending_since_s: float | None = None
-        self._is_cut = False
 
     async def serve(self) -> None:
         """Read until the client goes, or the session ends the connection."""
@@ -136,20 +142,9 @@ class SocketConnection(Connection):
         if self._sender is None:
             self._sender = asyncio.create_task(self._send_all())
 
-    def is_stalled(self) -> bool:
-        """Whether the client has read nothing for too long."""
-        since = self._sending_since_s
-        return since is not None and time.monotonic() - since > self._limits.stalled_s
-
-    def abort(self, why: str) -> None:
-        """Cut the connection: a client that reads nothing would not see a farewell."""
-        if self._is_cut:
-            return
-        self._is_cut = True
-        self.entry.complain(f"the connection was cut: {why}")
+    def drop_waiting(self) -> None:
         self._waiting.clear()
-        if self._transport is not None:
-            self._transport.abort()
+        self._waiting_bytes = 0
 
     async def _send_all(self) -> None:
         try:

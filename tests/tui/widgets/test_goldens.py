@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import pytest
 from rich.cells import cell_len
+from support.widget_names import WIDGETS
 
-NAMES = (
-    "table",
-    "chart",
-    "stage_bars",
-    "histogram",
-    "occupancy",
-    "lanes",
-    "waterfall",
-    "replies",
-    "speech",
-    "slider",
-    "timeline",
-    "snippets",
-)
 SIZES = ((120, 20), (80, 16), (48, 10), (20, 3))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WIDGETS)
 def test_paints_as_its_golden(kit, name):
     async def body(app, pilot):
         pictures = []
@@ -38,7 +25,7 @@ def test_paints_as_its_golden(kit, name):
     kit.run(kit.MAKERS[name](), body, size=SIZES[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WIDGETS)
 def test_empty_widget_says_what_to_wait_for(kit, name):
     async def body(app, pilot):
         words = " ".join(kit.text_of(app.widget).split())
@@ -50,7 +37,7 @@ def test_empty_widget_says_what_to_wait_for(kit, name):
     kit.run(kit.EMPTY[name](), body, size=(60, 10))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WIDGETS)
 def test_any_size_from_one_cell_on(kit, name):
     async def body(app, pilot):
         for size in ((1, 1), (2, 1), (3, 2), (7, 3), (12, 1), (13, 5), (29, 2), (30, 4), (31, 30), (200, 60)):

@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from support.widget_names import WIDGETS
 
 from subsecond.engine.turns import TurnState
 
@@ -71,20 +72,7 @@ def _random_update(kit, name, widget, rng):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "table",
-        "chart",
-        "stage_bars",
-        "histogram",
-        "occupancy",
-        "lanes",
-        "waterfall",
-        "replies",
-        "speech",
-        "slider",
-        "timeline",
-        "snippets",
-    ],
+    WIDGETS,
 )
 def test_partial_repaint_equals_full_repaint(kit, name):
     async def body(app, pilot):

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from support.widget_names import WIDGETS
 
 from subsecond.engine.turns import TurnState
 from subsecond.tui.widgets.chart import PATTERNS, ChartLine, LineChart
@@ -15,20 +16,7 @@ MS = 10**9
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "table",
-        "chart",
-        "stage_bars",
-        "histogram",
-        "occupancy",
-        "lanes",
-        "waterfall",
-        "replies",
-        "speech",
-        "slider",
-        "timeline",
-        "snippets",
-    ],
+    WIDGETS,
 )
 def test_no_color_paints_the_same_text_in_grey(kit, name, monkeypatch):
     pictures = []
