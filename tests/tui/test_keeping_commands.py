@@ -137,3 +137,42 @@ def test_what_can_be_read_is_rescued(command: Command, recorded: Path) -> None:
     for arguments in (("nowhere", "-o", "new"), (recorded, "-o", recorded), (recorded, "-o", "no/where")):
         code, out, err = command("recordings", "rescue", *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_recordings_are_cleared_away_if_the_user_says_so(
+    command: Command, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prune = ("recordings", "prune", tmp_path)
+    code, out, _ = command("recordings", tmp_path)
+    assert (code, out.count("kB")) == (0, 1)
+    assert "lane0 vs lane1, 100 % vs 0 % within budgets" in out
+    assert command(*prune, "--keep", 1) == (0, f"nothing to clear away in {tmp_path}\n", "")
+    code, out, _ = command(*prune, "--older-than", "7d", "--dry-run")
+    assert (code, "1 recording, " in out, "would go" in out, recorded.exists()) == (0, True, True, True)
+    code, _, err = command(*prune, "--older-than", "7d")
+    assert (code, "expected --yes, or --dry-run" in err, recorded.exists()) == (2, True, True)
+    for answer in ("n", "y"):
+        monkeypatch.setattr("subsecond.tui.cli.recordings._is_wanted", lambda question, answer=answer: answer == "y")
+        assert command(*prune, "--older-than", "7d")[0] == 0
+        assert recorded.exists() == (answer == "n")
+
+
+def test_without_a_terminal_yes_is_enough(command: Command, recorded: Path, tmp_path: Path) -> None:
+    code, out, _ = command("recordings", "prune", tmp_path, "--keep", 0, "--yes")
+    assert (code, out.splitlines()[-1].startswith("1 deleted, "), recorded.exists()) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--older-than", "soon"),
+        ("--older-than", "-1d"),
+        ("--keep", "-1"),
+        ("--keep", "x"),
+        ("no/where", "--keep", "1"),
+    ],
+)
+def test_what_may_go_has_to_be_said(command: Command, recorded: Path, arguments: tuple[str, ...]) -> None:
+    code, out, err = command("recordings", "prune", *arguments)
+    assert (code, out, err.count("\n"), recorded.exists()) == (2, "", 1, True)

@@ -96,3 +96,24 @@ def rescue(
     from subsecond.tui.cli.recordings import rescue_recording
 
     rescue_recording(recording, out)
+
+
+@_recordings.command("prune", short_help="Clear recordings away.")
+def prune(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to look; by default the folder of live recordings.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Only those older than that, such as 7d or 12h.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(metavar="N", help="Spare the N youngest.")] = None,
+    temporary: Annotated[
+        bool, typer.Option("--temporary", help="Only those that nobody kept, left behind by services that were killed.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Clear away recordings that fulfil all that is asked for; one being written, or another file, never goes."""
+    from subsecond.tui.cli.recordings import prune_recordings
+
+    prune_recordings(folder=folder, older_than=older_than, keep=keep, temporary=temporary, dry_run=dry_run, yes=yes)
