@@ -60,7 +60,8 @@ def test_a_rule_chooses(folder: Path, rule: Rule, gone: str) -> None:
     assert "".join(sorted(listed.path.name for listed in chosen)) == gone
     everything = {path.name for path in folder.iterdir()}
     assert all(prune(listed) for listed in chosen)
-    assert everything - {path.name for path in folder.iterdir()} == {*gone, *({"2-wal"} if "2" in gone else ())}
+    beside = {"2-wal", "2-shm"} if "2" in gone else set()  # reading has made the latter
+    assert everything - {path.name for path in folder.iterdir()} == {*gone, *beside}
 
 
 def test_what_is_written_when_it_is_to_go_stays(folder: Path) -> None:
