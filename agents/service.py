@@ -42,7 +42,7 @@ from subsecond.engine.recording.places import path_of_run
 from subsecond.engine.recording.schema import Origin
 from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.run import Plan
-from subsecond.engine.scenario import FaultTable
+from subsecond.engine.scenario import FaultTable, setting
 from subsecond.engine.telemetry.broker import Broker
 from subsecond.engine.telemetry.publisher import Telemetry
 
@@ -390,7 +390,7 @@ class Service:
     async def _turn(self, lane: str, key: str, value: float | str | bool) -> list[Message]:
         if lane not in {one.name for one in self._driver.lanes}:
             raise InputError("knob", "lane", lane, "one of " + ", ".join(one.name for one in self._driver.lanes))
-        settings = self._settings | {f"pipelines.{lane}.{key}": _setting(value)}
+        settings = self._settings | {f"pipelines.{lane}.{key}": setting(value)}
         given = [f"{name}={shown}" for name, shown in settings.items()]
         plan = await asyncio.to_thread(self._make_plan, given)  # which takes a while, and time goes on
         self._settings = settings
@@ -432,12 +432,3 @@ def _gateway(driver: LiveDriver, limits: Limits) -> Gateway:
 
 def _port(listening: asyncio.Server) -> int:
     return int(listening.sockets[0].getsockname()[1])
-
-
-def _setting(value: float | str | bool) -> str:
-    """A value as `--set` takes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return repr(value)
-    return str(int(value)) if value.is_integer() else repr(value)

@@ -24,6 +24,7 @@ __all__ = [
     "load_tables",
     "parse_scenario",
     "scenario_names",
+    "setting",
 ]
 
 _SHIPPED = Path(__file__).parent / "scenarios"
@@ -156,23 +157,32 @@ def apply_settings(tables: dict[str, Any], settings: Iterable[str]) -> None:
     Raises:
         InputError: no `=`, or the path leads through something that is no table.
     """
-    for setting in settings:
-        key, sign, text = setting.partition("=")
+    for given in settings:
+        key, sign, text = given.partition("=")
         key = key.strip()
         if not sign or not key or not all(key.split(".")):
-            raise InputError("--set", "", setting, "KEY=VALUE such as gpu.replicas=2 or duration_s=60")
+            raise InputError("--set", "", given, "KEY=VALUE such as gpu.replicas=2 or duration_s=60")
         path = _full_path(tables, key)
         if "parameters" in path[:-1]:  # what follows is one dotted key of the agents' parameters
             cut = path.index("parameters") + 1
             path = [*path[:cut], ".".join(path[cut:])]
         place: Any = tables
         for i, part in enumerate(path[:-1]):
-            place = _step(place, part, setting, ".".join(path[: i + 1]))
+            place = _step(place, part, given, ".".join(path[: i + 1]))
         if isinstance(place, list):
-            index = _index(place, path[-1], setting)
+            index = _index(place, path[-1], given)
             place[index] = _value_of(text)
         else:
             place[path[-1]] = _value_of(text)
+
+
+def setting(value: float | str | bool) -> str:
+    """A value as a setting has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return repr(value)
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _full_path(tables: dict[str, Any], key: str) -> list[str]:

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetSpeed, Step
+from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetKnob, SetSpeed, Step
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.keys import BINDINGS, WHY_NOT
@@ -36,6 +36,7 @@ from subsecond.tui.screens.recordings import RecordingsView
 from subsecond.tui.screens.seek import SeekDialog
 from subsecond.tui.screens.sessions import SessionsView
 from subsecond.tui.screens.turn import TurnView
+from subsecond.tui.screens.what_if_dialog import WhatIfDialog
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Source
 from subsecond.tui.travel import Travel
@@ -225,7 +226,11 @@ class SubsecondApp(App[None]):
     # -- what the user asks for
 
     def command(self, command: Command) -> None:
-        """Send a command; say so if nobody takes it."""
+        """Send a command; say so if nobody takes it. A knob of a recording shows what would have been."""
+        replay = self.travel.replay
+        if isinstance(command, SetKnob) and replay is not None:
+            self.push_screen(WhatIfDialog(replay.path, command))
+            return
         self.run_worker(self._send(command), exit_on_error=False)
 
     async def _send(self, command: Command) -> None:
@@ -254,6 +259,8 @@ class SubsecondApp(App[None]):
             return self.travel.away is not None
         if action == "load":
             return self.travel.replay is None
+        if action == "what_if":
+            return self.travel.replay is not None
         if action == "annotate":
             return self.travel.is_home_run
         if action == "keep":
@@ -270,6 +277,11 @@ class SubsecondApp(App[None]):
 
     def action_view(self, mode: str) -> None:
         self.switch_mode(mode)
+
+    def action_what_if(self) -> None:
+        """Choose a parameter, and its value; what would have been is shown then."""
+        if self.snapshot is not None:
+            self.push_screen(ParameterPalette())
 
     def action_pause(self) -> None:
         self.command(Pause())

@@ -40,6 +40,7 @@ BINDINGS: Final[list[BindingType]] = [
     Binding("N", "now", "Now", tooltip="Back to the run as it goes on"),
     Binding("k", "next_agent", "Kind", tooltip="Look at the other kind of agents"),
     Binding("l", "load", "Load", tooltip="How many sessions are at work, or begin per second"),
+    Binding("w", "what_if", "What if", show=False, tooltip="What this recording would be with another parameter"),
     Binding("r", "keep", "Record", tooltip="Keep the recording of this run"),
     Binding("A", "annotate", "Annotate", show=False, tooltip="Write down what is to be seen here"),
     Binding("e", "save('.txt')", "Save as text", show=False, tooltip="Write this screen to a text file"),
@@ -54,6 +55,7 @@ BINDINGS: Final[list[BindingType]] = [
     Binding("k", "why('next_agent')", show=False),
     Binding("r", "why('keep')", show=False),
     Binding("l", "why('load')", show=False),
+    Binding("w", "why('what_if')", show=False),
     Binding("A", "why('annotate')", show=False),
 ]
 
@@ -67,5 +69,6 @@ WHY_NOT: Final = {
     "restart": "The service is there, or somebody else looks after it.",
     "keep": "This is a recording already.",
     "annotate": "This is a recording: reading it changes nothing, so that nothing can be written into it.",
+    "what_if": "This is a live run: 4 shows its parameters, and enter changes one. Back in time, w asks what if.",
     "load": "This is a recording: nothing about it can be changed.",
 }

@@ -196,6 +196,8 @@ class KnobDialog(Dialog):
             return f"Not possible: {error.expected} is expected."
         if self._is_now(text):
             return "This is the value now."
+        if self.dashboard.travel.replay is not None:
+            return "Shows what this recording would have been with it."
         return "The run goes on with it at once." if at_once else "It starts the run anew."
 
     def _is_now(self, text: str) -> bool:
@@ -219,9 +221,10 @@ class KnobDialog(Dialog):
         if not text or effect.startswith("Not possible"):
             self.notify(effect, severity="warning", markup=False)
             return
-        if not self._is_now(text):
-            self.dashboard.command(SetKnob(self._lane.name, self._parameter.key, self._given(text)))
+        dashboard = self.dashboard
         self.dismiss()
+        if not self._is_now(text):
+            dashboard.command(SetKnob(self._lane.name, self._parameter.key, self._given(text)))
 
 
 def _bare(parameter: ParameterInfo) -> str:
