@@ -110,7 +110,7 @@ def _signed_ms(ps: float) -> str:
 
 def _signed(ps: float) -> str:
     ms = ps / PS_PER_MS
-    return f"{ms:+,.0f}" if abs(ms) >= 10 or ms == 0 else f"{ms:+.1f}" if abs(ms) >= 0.1 else f"{ms:+.2g}"
+    return f"{ms:+,.0f}" if abs(ms) >= 10 or ms == 0 else f"{ms:+.1f}"
 
 
 def _stages(comparison: Comparison, names: tuple[str, str]) -> Grid:
