@@ -73,6 +73,11 @@ class Model:
         return self._at_ps
 
     @property
+    def clock(self) -> Clock | None:
+        """The latest; None: there is none."""
+        return self._clock
+
+    @property
     def notices(self) -> tuple[Notice, ...]:
         """The latest, the last one last."""
         return tuple(self._notices)

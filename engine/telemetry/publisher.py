@@ -97,6 +97,8 @@ class Telemetry:
         self._stale: set[str] = set()
         self._news: list[Notice] = []
         self._pauses = Pauses()
+        #: The present connection; None: there is none.
+        self.client: Client | None = None
         self._away_since: float | None = None
         self._told_dropped = 0
         self._dropped_before = 0
@@ -162,12 +164,14 @@ class Telemetry:
         while True:
             run = self._runs[0]
             try:
-                async with connection(self._client(run)) as client:
-                    await self._serve(client, run)
+                async with connection(self._client(run)) as self.client:
+                    await self._serve(self.client, run)
             except (MqttError, OSError, ValueError) as error:
+                self.client = None
                 self._miss(error)
                 await self._pauses.wait()
             else:
+                self.client = None
                 self._runs.remove(run)
                 self._dropped_before += run.journal.dropped
 

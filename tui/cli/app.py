@@ -233,13 +233,25 @@ def serve(
 
 @app.command()
 def tui(
-    attach: Annotated[str, typer.Option(metavar="URL", help="Address that `subsecond serve` says.")],
+    attach: Annotated[
+        str | None, typer.Option(metavar="URL", help="Address that `subsecond serve` says.", show_default=False)
+    ] = None,
     token: Token = None,
+    mqtt: Annotated[
+        str | None, typer.Option(metavar="URL", help="Or a broker: all engines that tell it.", show_default=False)
+    ] = None,
+    mqtt_password_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
+    ] = None,
+    mqtt_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
+    ] = None,
 ) -> None:
-    """Watch and steer a service that runs somewhere else."""
+    """Watch and steer a service that runs somewhere else, or all engines on an MQTT broker."""
+    from subsecond.tui.cli.mqtt import MqttOptions
     from subsecond.tui.cli.tui import tui_command
 
-    tui_command(attach=attach, token=token or None)
+    tui_command(attach=attach, token=token or None, mqtt=MqttOptions(mqtt, mqtt_password_file, mqtt_ca))
 
 
 @app.command(short_help="Record engines that tell a broker, from anywhere.")

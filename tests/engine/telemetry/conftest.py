@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -99,6 +100,18 @@ class Voice:
     def put(self, messages: list[Message]) -> None:
         """Tell of something."""
         self.telemetry.put(messages)
+
+    def abort(self) -> None:
+        """Die: the connection breaks, and nothing is said."""
+        for transport in self.sockets():
+            transport.shutdown(socket.SHUT_RDWR)
+        self._task.cancel()
+
+    def sockets(self) -> list[socket.socket]:
+        """The connection to the broker."""
+        client = self.telemetry.client
+        sock = None if client is None else client._client.socket()
+        return [] if sock is None else [sock]
 
     async def close(self) -> None:
         """End in order."""
