@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 
 def refused(*arguments: str) -> str:
     command = [sys.executable, "-m", "subsecond.tui.cli", "tui", *arguments]
@@ -29,3 +31,14 @@ def test_a_terminal_is_needed() -> None:
     error = refused("--attach", "ws://127.0.0.1:1/v1/observe")
     assert error.count("\n") == 1
     assert "terminal" in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--attach", "ws://127.0.0.1:1/v1/observe", "--mqtt", "mqtt://127.0.0.1"), ("--mqtt", "embedded")],
+    ids=["neither", "both", "embedded"],
+)
+def test_either_a_service_or_a_broker_is_watched(arguments: tuple[str, ...]) -> None:
+    error = refused(*arguments)
+    assert "either --attach URL of a service or --mqtt URL of a broker" in error
+    assert error.count("\n") == 1

@@ -16,7 +16,7 @@ Command = Callable[..., tuple[int, str, str]]
         (["nope"], "", "no such command 'nope'"),
         (["run", "--nope"], "run: ", "no such option: --nope"),
         (["run", "a", "b"], "run: ", "unexpected extra argument"),
-        (["tui"], "tui: ", "missing option '--attach'"),
+        (["record"], "record: ", "missing option '--mqtt'"),
         (["replay"], "replay: ", "missing argument 'recording'"),
         (["catalog", "nope"], "catalog: ", "no such command 'nope'"),
         (["catalog", "show"], "catalog show: ", "missing argument 'name'"),
