@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from support.recordings import MS, hello, turn
+
+from subsecond.engine.recording.writer import Recorder
 
 Command = Callable[..., tuple[int, str, str]]
 QUICK = ("--set", "duration_s=60", "--set", "coding.sessions=30", "--set", "voice.sessions=12")
@@ -98,3 +102,21 @@ def test_a_file_that_is_no_recording_is_one_line(command: Command, tmp_path: Pat
     assert code == 2
     assert err.count("\n") == 1
     assert "a recording" in err
+
+
+def test_names_in_a_recording_cannot_steer_the_terminal(command: Command, tmp_path: Path) -> None:
+    first = hello()
+    bad = "\x1b[31mred\x1b]0;title\x07"
+    lanes = tuple(msgspec.structs.replace(lane, name=f"{bad}{n}") for n, lane in enumerate(first.lanes))
+    budgets = tuple(msgspec.structs.replace(budget, name=bad + budget.name) for budget in first.budgets)
+    agents = (f"{bad}coding", "voice")
+    first = msgspec.structs.replace(first, lanes=lanes, budgets=budgets, agents=agents, stages=(bad, "a", "b", "c"))
+    with Recorder(tmp_path / "run", first) as recorder:
+        for number in range(40):
+            for lane in (0, 1):
+                recorder.put(turn(number, lane=lane, latency_ps=(100 + number * (lane + 1)) * MS))
+    code, out, _ = command("compare", tmp_path / "run")
+    assert code == 0
+    assert "red" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out

@@ -13,8 +13,9 @@ from subsecond.engine.comparison.bootstrap import Estimate
 from subsecond.engine.comparison.compare import Comparison, KindComparison
 from subsecond.engine.comparison.words import share, sides_named, verdict
 from subsecond.engine.findings import counted, stage_words
+from subsecond.tui.widgets.text import clean
 
-from .grid import Grid, count_cell, milliseconds_cell, time_cell
+from .grid import Grid, count_cell, milliseconds_cell, print_point, time_cell
 
 __all__ = ["show_comparisons"]
 
@@ -27,19 +28,19 @@ def show_comparisons(comparisons: Sequence[Comparison], main: dict[str, Budget],
     """Print comparisons, each with its verdict first."""
     for comparison in comparisons:
         names = sides_named(comparison.first, comparison.second)
-        console.print(Text(_headline(comparison, names)), style="bold")
+        console.print(Text(clean(_headline(comparison, names))), style="bold")
         if comparison.is_same:
             console.print(Padding(Text("• Nothing differs."), (0, 0, 1, 1)))
             continue
         if not comparison.kinds:
-            console.print(Padding(Text("• The two have no turns of one agent kind."), (0, 0, 0, 1)))
+            print_point(console, "The two have no turns of one agent kind.")
         for found in comparison.kinds:
-            console.print(Padding(Text(f"• {verdict(found, names, main.get(found.kind))}"), (0, 0, 0, 1)))
+            print_point(console, verdict(found, names, main.get(found.kind)))
         for grid in (_outcomes(comparison, names), _stages(comparison, names)):
             for table in grid.tables(console):
                 console.print(table)
         for text in _remarks(comparison, names):
-            console.print(Padding(Text(f"• {text}"), (0, 0, 0, 1)))
+            print_point(console, text)
 
 
 def _headline(comparison: Comparison, names: tuple[str, str]) -> str:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Grid", "count_cell", "milliseconds_cell", "output_console", "time_cell"]
+from subsecond.tui.widgets.text import clean
+
+__all__ = ["Grid", "count_cell", "milliseconds_cell", "output_console", "print_point", "time_cell"]
 
 PS_PER_MS = 10**9
 #: Widest output that still reads well, and the width of output that goes into a file.
@@ -35,7 +38,7 @@ class Grid:
 
     def add(self, *cells: str | Text) -> None:
         """A row."""
-        self.sections[-1].append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
+        self.sections[-1].append([cell if isinstance(cell, Text) else Text(clean(cell)) for cell in cells])
 
     def end_section(self) -> None:
         """A gap before the next row."""
@@ -61,12 +64,18 @@ class Grid:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
         chosen = [*range(self.num_labels), *range(begin, end)]
         for i in chosen:
-            table.add_column(Text(self.names[i]), justify="left" if i < self.num_labels else "right", no_wrap=True)
+            name = "\n".join(map(clean, self.names[i].split("\n")))
+            table.add_column(Text(name), justify="left" if i < self.num_labels else "right", no_wrap=True)
         for section in self.sections:
             for row in section:
                 table.add_row(*(row[i] for i in chosen))
             table.add_section()
         return table
+
+
+def print_point(console: Console, text: str) -> None:
+    """A sentence of a list."""
+    console.print(Padding(Text(f"• {clean(text)}"), (0, 0, 0, 1)))
 
 
 def count_cell(count: int) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.padding import Padding
-from rich.text import Text
-
 from subsecond.agents.rerun import Changes, Rerun, rerun
 from subsecond.engine.comparison.sides import budgets_in, read_sides, sides_of
 from subsecond.engine.recording.places import check_target
 from subsecond.engine.recording.reader import Recording
 
 from .compare import compare_sides, read_window, show_outcome
-from .grid import output_console
+from .grid import output_console, print_point
 from .output import check_writable
 
 __all__ = ["rerun_command"]
@@ -57,7 +54,7 @@ def rerun_command(
     console = output_console()
     if str(json_out) != "-":
         for text in _remarks(again, changes, digest):
-            console.print(Padding(Text(f"• {text}"), (0, 0, 0, 1)))
+            print_point(console, text)
     show_outcome(comparisons, main, json_out, console)
 
 

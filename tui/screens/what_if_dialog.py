@@ -15,6 +15,7 @@ from subsecond.engine.feed import SetKnob
 from subsecond.engine.scenario import setting
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.what_if import WhatIf, what_if
+from subsecond.tui.widgets.text import clean
 
 __all__ = ["WhatIfDialog"]
 
@@ -46,7 +47,7 @@ class WhatIfDialog(Dialog):
         try:
             found = await asyncio.to_thread(what_if, self._path, self._knob)
         except InputError as error:
-            self.query_one("#outcome", Static).update(str(error))
+            self.query_one("#outcome", Static).update(clean(str(error)))
             return
         self.query_one("#outcome", Static).update(_words(found))
 
@@ -57,4 +58,4 @@ def _words(found: WhatIf) -> str:
         sentences = ["Nothing would have been different."]
     else:
         sentences = [verdict(kind, names, found.main.get(kind.kind)) for kind in found.comparison.kinds]
-    return "\n".join([*found.lines(), "", *sentences, *found.remarks])
+    return "\n".join(map(clean, [*found.lines(), "", *sentences, *found.remarks]))
