@@ -156,6 +156,7 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
     assert names(project["dependencies"]) <= locked("base")
     assert names(project["optional-dependencies"]["fast"]) <= locked("fast")
     assert names(project["optional-dependencies"]["test"]) <= locked("test")
+    assert names(project["optional-dependencies"]["broker"]) <= locked("broker")
 
 
 @pytest.fixture(scope="module")
