@@ -53,6 +53,7 @@ def test_two_engines_and_one_dashboard(mqtt: SimpleNamespace) -> None:
             voices[0].say(11)
             mqtt.mosquitto.start()
             await until(lambda: not app.fleet.away and turns("run-a") == 111, "the broker, and what was told meanwhile")
+            await voices[1].until_news("the broker is back")
             voices[1].abort()
             await until(lambda: states() == ["offline", "online"], "the last will")
             await pilot.pause()
