@@ -63,8 +63,12 @@ class TokenCounter:
             role: system, user, assistant, tool; with it equal texts are told apart.
             extra_tokens: of what is no text (the marks around a message, audio, an image).
         """
-        key = hashlib.blake2b(f"{role}\0{extra_tokens}\0{text}".encode(errors="surrogatepass"), digest_size=16).digest()
-        return Segment(key, max(1, self.count(text) + extra_tokens))
+        return Segment(segment_key(role, text, extra_tokens), max(1, self.count(text) + extra_tokens))
+
+
+def segment_key(role: str, text: str, extra_tokens: int) -> bytes:
+    """Digest that tells a part of a prompt from all others."""
+    return hashlib.blake2b(f"{role}\0{extra_tokens}\0{text}".encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _speakable(text: str) -> str:

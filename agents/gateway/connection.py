@@ -22,7 +22,6 @@ class Connection(ABC):
     Args:
         preferred: the pipeline that the address asked for; "": the model's name decides.
         rate: permits for model requests, shared by all clients.
-        is_named: conversations of the session are continued by nobody else.
     """
 
     def __init__(
@@ -36,7 +35,6 @@ class Connection(ABC):
         transport: asyncio.Transport | None,
         limits: Limits,
         preferred: str = "",
-        is_named: bool = False,
     ) -> None:
         self.entry = entry
         self.session = session
@@ -44,7 +42,6 @@ class Connection(ABC):
         self._roster = roster
         self._rate = rate
         self._preferred = preferred
-        self._is_named = is_named
         self._orders: dict[str, Order] = {}
         self._names: set[str] = set()
         self._due_s: float | None = None
@@ -186,7 +183,7 @@ class Connection(ABC):
         entry.kind = self._desk.driver.plan.workload.kinds.index(request.agent)
         sent_ms = getattr(self.session, "client_sent_ms", None)  # of protocols in which an agent can say it
         entry.lag_ms = None if sent_ms is None else max(0.0, time.time() * 1000 - sent_ms)
-        if self._is_named and request.conversation:
+        if request.is_private:
             self._names.add(request.conversation)
 
     def _set_alarm(self) -> None:

@@ -2,8 +2,9 @@
 
 Clients of stateless protocols send their whole context every time. What a prompt shares with the one before it needs no
 computing if the pipeline still holds it, and only one conversation can go on from one state. So each request is given
-to the idle conversation whose last prompt it extends, or shares most with; else it begins one. Instructions and tools,
-the first segment, are shared by all conversations that begin with them.
+to the idle conversation whose last prompt it extends, or shares most with, else to the one of its name; else it begins
+one. Private conversations are found by name alone. Instructions and tools, the first segment, are shared by all
+conversations that begin with them.
 """
 
 from __future__ import annotations
@@ -30,13 +31,24 @@ MARGIN: Final = 8
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a conversation: the chain of its last prompt with the tokens up to each link, and its reply."""
+    """What is known of a conversation: the chain of its last prompt with the tokens up to each link, and its reply.
+
+    Attributes:
+        said: the reply as a client repeats it that repeats it unchanged.
+    """
 
     conversation: Conversation
     name: str = ""
+    is_private: bool = False
     chain: list[bytes] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     reply_tokens: int = 0
+    said: Sequence[Segment] = ()
+
+    @property
+    def links(self) -> Sequence[bytes]:
+        """By which it is found: a first segment that others follow is shared by group."""
+        return self.chain if len(self.chain) == 1 else self.chain[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +104,19 @@ class ConversationBook:
     def place(self, request: ModelRequest) -> Placement | None:
         """The conversation that a request continues, or a new one; None: there is no place for another."""
         chain, tokens = _chain(request.segments)
-        known = self._found(request.conversation, chain) or self._begin()
+        known = self._found(request, chain) or self._begin()
         if known is None:
             return None
         reuse = _reuse(known, chain, tokens, request.segments)
         group, group_tokens = self._group(request.segments)
-        self._note(known, request.conversation, chain, tokens)
+        self._note(known, request, chain, tokens)
         return Placement(known.conversation, reuse, group, group_tokens)
 
-    def replied(self, conversation: Conversation, tokens: int) -> None:
+    def replied(self, conversation: Conversation, tokens: int, said: Sequence[Segment]) -> None:
         """A request has made so many tokens: they are held with its prompt."""
         known = self._known.get(conversation.number)
         if known is not None:
-            known.reply_tokens = tokens
+            known.reply_tokens, known.said = tokens, said
 
     def abandon(self, conversation: Conversation) -> None:
         """A conversation is over, whatever it waits for."""
@@ -118,16 +130,14 @@ class ConversationBook:
         if number is not None:
             self._close(self._known[number])
 
-    def _found(self, name: str, chain: Sequence[bytes]) -> _Known | None:
-        named = self._known.get(self._by_name.get(name, -1)) if name else None
-        if named is not None and named.conversation.present is None:
-            return named
-        for link in reversed(chain[1:]):  # the first segment alone is shared by group
+    def _found(self, request: ModelRequest, chain: Sequence[bytes]) -> _Known | None:
+        for link in () if request.is_private else reversed(chain):
             for number in reversed(self._by_link.get(link, {})):
                 known = self._known[number]
-                if known.conversation.present is None and not known.name:
+                if known.conversation.present is None and not known.is_private:
                     return known
-        return None
+        named = self._known.get(self._by_name.get(request.conversation, -1))
+        return named if named is not None and named.conversation.present is None else None
 
     def _begin(self) -> _Known | None:
         if len(self._known) >= self._most:
@@ -154,25 +164,25 @@ class ConversationBook:
     def _close(self, known: _Known) -> None:
         self._forget(known)
         del self._known[known.conversation.number]
-        if known.name:
-            self._by_name.pop(known.name, None)
+        if self._by_name.get(known.name) == known.conversation.number:
+            del self._by_name[known.name]
         self._close_one(known.conversation)
 
     def _forget(self, known: _Known) -> None:
-        for link in known.chain:
+        for link in known.links:
             having = self._by_link[link]
             having.pop(known.conversation.number, None)
             if not having:
                 del self._by_link[link]
 
-    def _note(self, known: _Known, name: str, chain: list[bytes], tokens: list[int]) -> None:
+    def _note(self, known: _Known, request: ModelRequest, chain: list[bytes], tokens: list[int]) -> None:
         number = known.conversation.number
         self._forget(known)
-        if name and not known.name:
-            known.name = name
-            self._by_name[name] = number
-        known.chain, known.tokens, known.reply_tokens = chain, tokens, 0
-        for link in chain:
+        if request.conversation and not known.name:
+            known.name, known.is_private = request.conversation, request.is_private
+            self._by_name[known.name] = number
+        known.chain, known.tokens, known.reply_tokens, known.said = chain, tokens, 0, ()
+        for link in known.links:
             self._by_link.setdefault(link, {})[number] = None
         self._known.move_to_end(number)
 
@@ -209,6 +219,18 @@ def _reuse(known: _Known, chain: Sequence[bytes], tokens: Sequence[int], segment
     while common < min(len(chain), len(known.chain)) and chain[common] == known.chain[common]:
         common += 1
     reuse = tokens[common - 1] if common else 0
-    if common and common == len(known.chain) and common < len(segments):
-        reuse += min(known.reply_tokens, segments[common].tokens)
+    if common and common == len(known.chain):
+        reuse += min(known.reply_tokens, _repeated(known, segments[common:]))
     return min(reuse, tokens[-1] - 1)
+
+
+def _repeated(known: _Known, following: Sequence[Segment]) -> int:
+    """Tokens with which a prompt repeats a conversation's reply."""
+    if known.is_private:  # kept by us; of a spoken reply, as far as it was heard
+        return following[0].tokens if following else 0
+    repeated = 0
+    for own, given in zip(known.said, following, strict=False):
+        if own.key != given.key:
+            break
+        repeated += given.tokens
+    return repeated

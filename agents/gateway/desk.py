@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from subsecond.agents.plan import OUTSIDE_GROUPS
 from subsecond.agents.replies import ReplyWriter
 from subsecond.agents.wire.base import End, ModelRequest, Outcome, Reply
+from subsecond.agents.wire.prompt import said
 from subsecond.engine.core.config import MAX_OUTPUT_TOKENS, MAX_TOKENS, Status, Submission
 from subsecond.engine.feed import TurnEnd
 from subsecond.engine.live.driver import LiveDriver
@@ -408,7 +409,7 @@ class Desk:
         del self._orders[id(ticket)]
         self._held.discard(id(ticket))
         self._settle(order)
-        self._book.replied(ticket.conversation, progress.given)
+        self._book.replied(ticket.conversation, progress.given, said(order.reply, progress.given))
         if not order.has_started and progress.status in (Status.FINISHED, Status.CANCELLED):
             order.has_started = True
             order.client.started(order, self._name(order.lane))

@@ -65,7 +65,6 @@ class _Protocol:
     name: str
     agent: str
     make: Callable[[web.Request, str], WireSession]
-    is_named: bool = False
     has_long_texts: bool = True
     subprotocols: tuple[str, ...] = ()
 
@@ -183,7 +182,6 @@ class Gateway:
             flusher=self._flusher,
             counter=self._counter if protocol.has_long_texts else None,
             preferred=_asked(request, "pipeline", ""),
-            is_named=protocol.is_named,
         )
         with self._being_open(connection, entry):
             await connection.serve()
@@ -204,7 +202,7 @@ class Gateway:
 
         return await self._socket(
             request,
-            _Protocol("realtime", "voice", make, is_named=True, has_long_texts=False, subprotocols=("realtime",)),
+            _Protocol("realtime", "voice", make, has_long_texts=False, subprotocols=("realtime",)),
         )
 
     async def _responses_socket(self, request: web.Request) -> web.StreamResponse:
@@ -217,7 +215,7 @@ class Gateway:
         def make(request: web.Request, _agent: str) -> WireSession:
             return NativeSession(self._counter, request.query.get("model") or self._model_ids()[0])
 
-        return await self._socket(request, _Protocol("native", "coding", make, is_named=True))
+        return await self._socket(request, _Protocol("native", "coding", make))
 
     def _settings(self, request: web.Request, agent: str) -> Settings:
         return Settings(agent, request.query.get("model") or self._model_ids()[0], _is_benchmark(request))

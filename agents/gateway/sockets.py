@@ -51,7 +51,6 @@ class SocketConnection(Connection):
         flusher: Flusher,
         counter: TokenCounter | None,
         preferred: str = "",
-        is_named: bool = False,
     ) -> None:
         super().__init__(
             desk,
@@ -62,7 +61,6 @@ class SocketConnection(Connection):
             transport=transport,
             limits=limits,
             preferred=preferred,
-            is_named=is_named,
         )
         self._socket = socket
         self._counter = counter

@@ -77,6 +77,7 @@ class ModelRequest:
         after_ms: stages that follow its milestone, in ms: text_to_speech.
         metadata: the client's own, to be echoed.
         conversation: names what the request continues, if the protocol says so; "" leaves it to the prompt.
+        is_private: nobody else continues that conversation, and its requests continue no other.
         replies: of the model, that the prompt holds already.
         tool_steps: of these, those that called tools since the user's last message.
     """
@@ -98,6 +99,7 @@ class ModelRequest:
     after_ms: Mapping[str, float] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     conversation: str = ""
+    is_private: bool = False
     replies: int = 0
     tool_steps: int = 0
 

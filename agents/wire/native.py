@@ -182,6 +182,7 @@ class NativeSession:
             before_ms=_stages(message, "before_ms", BEFORE),
             after_ms=_stages(message, "after_ms", AFTER),
             conversation=f"{self._session}/{name}" if name else "",
+            is_private=bool(name),
             replies=conversation.replies,
         )
         self._number += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from subsecond.agents.tokens import TokenCounter
+from subsecond.agents.tokens import TokenCounter, segment_key
 
-from .base import Segment
+from .base import Reply, Segment
 
-__all__ = ["Content", "Prompt", "content_of"]
+__all__ = ["Content", "Prompt", "content_of", "said"]
 
 #: Tokens of the marks around a message: start, role, end, as the templates of chat models have them.
 MESSAGE_TOKENS: Final = 4
@@ -125,7 +125,7 @@ class Prompt:
         if not self._has_called:
             self._has_called = True
             self.tool_steps += 1
-        self._add("call", Content(f"{name} {arguments}"), "model")
+        self._add("call", Content(_called(name, arguments)), "model")
 
     def tool(self, content: Content) -> None:
         """What a tool answered."""
@@ -142,3 +142,25 @@ class Prompt:
         self.segments.append(self._counter.segment(role + content.mark, content.text, extra_tokens=extra))
         if speaker:
             self._speaker = speaker
+
+
+def said(reply: Reply, given: int) -> tuple[Segment, ...]:
+    """The first tokens of a reply as a prompt has them in which a client repeats them: its text, then its calls."""
+    left = max(0, given - reply.reasoning_tokens)
+    segments = []
+    if reply.pieces[:left]:
+        segments.append(_segment("assistant", reply.pieces[:left]))
+    left -= len(reply.pieces)
+    for call in reply.calls:
+        if left > 0:
+            segments.append(_segment("call", (_called(call.tool.name, ""), *call.pieces[:left])))
+        left -= len(call.pieces)
+    return tuple(segments)
+
+
+def _segment(role: str, pieces: Sequence[str]) -> Segment:
+    return Segment(segment_key(role, "".join(pieces), MESSAGE_TOKENS), len(pieces) + MESSAGE_TOKENS)
+
+
+def _called(name: str, arguments: str) -> str:
+    return f"{name} {arguments}"

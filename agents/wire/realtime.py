@@ -408,6 +408,7 @@ class RealtimeSession:
             after_ms={"text_to_speech": wish.text_to_speech_ms} if wish.is_spoken else {},
             metadata=wish.metadata or {},
             conversation=response.conversation_id or "",
+            is_private=wish.is_in_conversation,
             replies=stands.replies,
             tool_steps=stands.tool_steps,
         )

@@ -30,15 +30,15 @@ class Run:
     def close(self, conversation: Conversation) -> None:
         self.free.append(conversation.slot)
 
-    def ask(self, *texts: str, name: str = "", reply: int = 7) -> Placement:
-        placement = self.try_ask(*texts, name=name)
+    def ask(self, *texts: str, name: str = "", is_private: bool = False, reply: int = 7) -> Placement:
+        placement = self.try_ask(*texts, name=name, is_private=is_private)
         assert placement is not None
-        self.book.replied(placement.conversation, reply)
+        self.book.replied(placement.conversation, reply, [Segment(b"a reply", 27)])
         return placement
 
-    def try_ask(self, *texts: str, name: str = "") -> Placement | None:
+    def try_ask(self, *texts: str, name: str = "", is_private: bool = False) -> Placement | None:
         segments = tuple(Segment(text.encode(), 20 + len(text)) for text in texts)
-        return self.book.place(ModelRequest("r", "coding", "m", segments, conversation=name))
+        return self.book.place(ModelRequest("r", "coding", "m", segments, conversation=name, is_private=is_private))
 
 
 def busy(placement: Placement) -> None:
@@ -52,15 +52,31 @@ def test_a_prompt_that_extends_the_last_one_continues_its_conversation() -> None
     second = run.ask("system", "hello", "a reply", "more")
     assert second.conversation is first.conversation
     assert second.reuse_tokens == 26 + 25 + 7  # both segments, and the reply as far as it was made
-    third = run.ask("system", "hello", "a reply", "more", "x", "again")
+    third = run.ask("system", "hello", "a reply", "more", "a reply", "again")
     assert third.conversation is first.conversation
     assert third.reuse_tokens == 26 + 25 + 27 + 24 + 7
 
 
-def test_a_reply_that_the_client_cut_counts_as_much_as_it_kept() -> None:
+def test_a_reply_that_the_client_changed_or_left_out_was_not_computed_before() -> None:
+    for following in ("another reply", "a question"):
+        run = Run()
+        run.ask("system", "hello", reply=1000)
+        assert run.ask("system", "hello", following, "more").reuse_tokens == 26 + 25
+
+
+def test_of_a_reply_that_was_spoken_counts_what_was_heard() -> None:
     run = Run()
-    run.ask("system", "hello", reply=1000)
-    assert run.ask("system", "hello", "x", "more").reuse_tokens == 26 + 25 + 21
+    run.ask("system", "hello", reply=1000, name="call 1", is_private=True)
+    assert run.ask("system", "hello", "x", "more", name="call 1", is_private=True).reuse_tokens == 26 + 25 + 21
+
+
+def test_a_prompt_without_instructions_is_extended_too() -> None:
+    run = Run()
+    first = run.ask("hello")
+    second = run.ask("hello", "a reply", "more")
+    assert second.conversation is first.conversation
+    assert second.reuse_tokens == 25 + 7
+    assert run.ask("hello", "other").conversation is not first.conversation
 
 
 def test_the_same_prompt_again_is_found_but_for_its_last_token() -> None:
@@ -94,13 +110,31 @@ def test_equal_instructions_are_a_group_and_no_conversation() -> None:
 
 def test_a_name_finds_its_conversation_whatever_the_prompt_and_nobody_elses() -> None:
     run = Run()
-    first = run.ask("system", "hello", name="call 1")
+    first = run.ask("system", "hello", name="call 1", is_private=True)
     assert run.ask("system", "hello", "reply", "x").conversation is not first.conversation
-    changed = run.ask("system", "changed", name="call 1")
+    changed = run.ask("system", "changed", name="call 1", is_private=True)
     assert changed.conversation is first.conversation
     assert changed.reuse_tokens == 26
     run.book.drop("call 1")
-    assert run.ask("system", "changed", name="call 1").conversation is not first.conversation
+    after = run.ask("system", "changed", name="call 1", is_private=True)
+    assert after.conversation is not first.conversation
+
+
+def test_the_prompt_says_more_than_a_name_of_which_there_are_branches() -> None:
+    run = Run()
+    first = run.ask("system", "hello", name="root")
+    busy(first)
+    second = run.ask("system", "hello", "a reply", "left", name="root")
+    first.conversation.present = None
+    assert run.ask("system", "hello", "a reply", "left", "x", name="root").conversation is second.conversation
+    assert run.ask("changed", "other", name="root").conversation is second.conversation
+
+
+def test_a_conversation_goes_on_without_its_name() -> None:
+    run = Run()
+    first = run.ask("system", "hello", name="one")
+    second = run.ask("system", "hello", "a reply", "more", name="two")
+    assert second.conversation is first.conversation
 
 
 def test_the_conversation_not_used_for_longest_makes_way() -> None:
@@ -151,10 +185,10 @@ def test_reuse_is_never_more_than_what_two_prompts_share(prompts: list[list[str]
         common = 0
         while common < min(len(before), len(prompt)) and before[common] == prompt[common]:
             common += 1
-        assert placement.reuse_tokens <= 21 * common + 7
+        assert placement.reuse_tokens <= 21 * common
         assert 0 <= placement.reuse_tokens < 21 * len(prompt)
         last[placement.conversation.number] = prompt
     assert len(run.book) <= 3
     assert len(run.free) + len(run.book) == 3
-    links = {link for known in run.book._known.values() for link in known.chain}
+    links = {link for known in run.book._known.values() for link in known.links}
     assert set(run.book._by_link) == links
