@@ -144,7 +144,7 @@ class Service:
         driver = LiveDriver(plan, PacedClock(self._speed, start_ps=self._head_start_ps))
         driver.catch_up()
         if self._recorder is not None:
-            self._record_script()
+            self._look_once_more()
             self._recorder.close()
         self._runs += 1
         self._recorder = Recorder(
@@ -229,11 +229,13 @@ class Service:
                     tasks.create_task(self._gateway.run())
                 if self._telemetry is not None:
                     tasks.create_task(self._telemetry.run())
+        except asyncio.CancelledError:
+            self._look_once_more()
+            raise
         finally:
             if listening is not None:
                 listening.close()
             if self._recorder is not None:
-                self._record_script()
                 await asyncio.to_thread(self._recorder.close)
             await self._observers.close()
             if self._gateway is not None:
@@ -282,6 +284,14 @@ class Service:
                 self._tell(self._overview(driver, with_load=looks % LOAD_EVERY == 0))
             looks += 1
             await asyncio.sleep(PERIOD_S)
+
+    def _look_once_more(self) -> None:
+        """A run ends: what has happened since the last look, so that its recording is complete."""
+        self._driver.outside.look(self._driver.now_ps)  # nobody but the desk looks at outside agents otherwise
+        for messages in self._driver.look():
+            self._tell(messages)
+        self._record_script()
+        self._tell(self._overview(self._driver, with_load=True))
 
     def _overview(self, driver: LiveDriver, *, with_load: bool) -> list[Message]:
         """What is not about one lane."""

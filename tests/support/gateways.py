@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,10 +140,16 @@ class Served:
 
 @asynccontextmanager
 async def running(
-    make_plan: MakePlan = outside_plan, *, limits: Limits | None = None, speed: float = 20.0, **access: Any
+    make_plan: MakePlan = outside_plan,
+    *,
+    limits: Limits | None = None,
+    speed: float = 20.0,
+    record: Path | None = None,
+    **access: Any,
 ) -> AsyncIterator[Served]:
     """A service, and a session of a client."""
-    service = Service(make_plan, speed=speed, head_start_s=1.0, access=Access(limits=limits or Limits(), **access))
+    allowed = Access(limits=limits or Limits(), **access)
+    service = Service(make_plan, speed=speed, head_start_s=1.0, record=record, access=allowed)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(service.run("127.0.0.1", 0, address.set_result))
     try:

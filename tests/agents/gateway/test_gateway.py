@@ -6,6 +6,9 @@ import asyncio
 import base64
 import itertools
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -130,6 +133,19 @@ def test_tokens_leave_when_the_pipeline_says_and_not_before() -> None:
         await one.settled()
 
     served(test, speed=1.0)
+
+
+def test_a_turn_that_ends_just_before_its_run_is_in_the_recording(tmp_path: Path) -> None:
+    """A reply is with its client sooner than with those who look at all lanes ten times a second."""
+
+    async def test(one: Served) -> None:
+        assert (await one.chat())[0] == 200
+
+    served(test, record=tmp_path / "a.subsecond")
+    with closing(sqlite3.connect(tmp_path / "a.subsecond")) as recording:
+        turns = recording.execute("SELECT state FROM turns JOIN requests USING (lane, turn)").fetchall()
+        assert turns == [(1,)]
+        assert recording.execute("SELECT max(turns), max(open_requests) FROM outside_agents").fetchone() == (1, 0)
 
 
 def test_turns_of_a_conversation_find_their_prefix() -> None:
