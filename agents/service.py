@@ -33,6 +33,7 @@ from subsecond.engine.feed import (
     SetLoad,
     SetSpeed,
     Step,
+    TurnEnd,
     decode_command,
     encode,
 )
@@ -46,6 +47,7 @@ from subsecond.engine.scenario import FaultTable, setting
 from subsecond.engine.telemetry.broker import Broker
 from subsecond.engine.telemetry.publisher import Telemetry
 
+from .contents import texts_of, without_texts
 from .gateway.admission import allow_origin, entrance, is_loopback
 from .gateway.desk import Desk
 from .gateway.door import Door
@@ -55,6 +57,7 @@ from .observers import Observer, Observers
 from .replies import ReplyWriter
 from .reply_script import read_replies
 from .tokens import default_counter
+from .wire.base import ModelRequest, Reply
 
 __all__ = ["Access", "Service"]
 
@@ -101,6 +104,7 @@ class Service:
         on_trouble: is told, in the recorder's thread, why the run is not recorded any more; observers are told anyway.
         broker: is told of the run, too; None: none is.
         broker_may_steer: commands that come over the broker are obeyed.
+        record_content: the recording gets what agents from outside say and are answered.
 
     Attributes:
         door: all connections, while it runs.
@@ -117,6 +121,7 @@ class Service:
         on_trouble: Callable[[str], None] | None = None,
         broker: Broker | None = None,
         broker_may_steer: bool = False,
+        record_content: bool = False,
     ) -> None:
         self._access = access or Access()
         self._gateway: Gateway | None = None
@@ -126,6 +131,7 @@ class Service:
         self._settings: dict[str, str] = {}
         self._observers = Observers()
         self._record = record
+        self._has_content = record_content
         self._runs = 0
         self._troubles: list[str] = []
         self._notices: list[Notice] = []
@@ -137,6 +143,8 @@ class Service:
         self._driver = self._begin(make_plan([]))
         if self._access.has_gateway:
             self._gateway = _gateway(self._driver, self._access.limits)
+            if record_content:
+                self._gateway.desk.overhear = self._record_texts
         self._restart = asyncio.Event()
         self._obeying = asyncio.Lock()
 
@@ -178,15 +186,22 @@ class Service:
             for note in self._driver.take_script():
                 self._recorder.put(note)
 
+    def _record_texts(self, request: ModelRequest, reply: Reply, given: int, end: TurnEnd) -> None:
+        """The recording gets what a request said and was answered."""
+        if self._recorder is not None:
+            for content in texts_of(request, reply, given, end):
+                self._recorder.put(content)
+
     def _tell(self, messages: Sequence[Message]) -> None:
         """Everybody gets messages, and the recording keeps them."""
         if self._gateway is not None:
             self._gateway.count(messages)
+        kept = messages if self._has_content else [without_texts(message) for message in messages]
         if self._recorder is not None:
-            for message in messages:
+            for message in kept:
                 self._recorder.put(message)
         if self._telemetry is not None:
-            self._telemetry.put(messages)
+            self._telemetry.put(kept)
         self._observers.publish(messages)
 
     async def run(self, host: str, port: int, ready: Callable[[str], None], *, or_any: bool = False) -> None:

@@ -106,12 +106,14 @@ class Desk:
 
     Attributes:
         troubles: where defects are told.
+        overhear: is told what every request said and how much of its reply was given; None: nobody listens.
     """
 
     def __init__(self, writer: ReplyWriter, driver: LiveDriver, most_tokens: int = MAX_TOKENS) -> None:
         self._writer = writer
         self._most_tokens = min(most_tokens, MAX_TOKENS)
         self.troubles = Troubles()
+        self.overhear: Callable[[ModelRequest, Reply, int, TurnEnd], None] | None = None
         self.driver = driver
         #: Added to the virtual time of the present run, so that the clock of sessions goes on from run to run.
         self._past_s = 0.0
@@ -416,6 +418,8 @@ class Desk:
         if progress.given > 0:
             order.client.tokens(order, progress.given)
         order.client.ended(order, self._outcome(order, progress, end))
+        if self.overhear is not None:
+            self._guarded("recording texts", self.overhear, order.request, order.reply, progress.given, end)
 
     def _outcome(self, order: Order, progress: Progress, end: TurnEnd) -> Outcome:
         lanes = self.driver.lanes

@@ -174,6 +174,11 @@ def _annotations() -> Table:
     return Table("annotations", (*_MOMENT, *_own("text", "text")), "annotations AS t", "t.at_ps")
 
 
+def _contents() -> Table:
+    columns = (*_MOMENT, _LANE_NAME, *_own("int", "turn"), *_own("text", "role", "text"))
+    return Table("contents", columns, f"contents AS t {_LANE}", "t.at_ps", "lanes.name")
+
+
 def _outside_agents() -> Table:
     columns = (
         *_MOMENT,
@@ -208,6 +213,7 @@ _MAKERS: Final[dict[str, Callable[[], Table]]] = {
     "knobs": _knobs,
     "notices": _notices,
     "annotations": _annotations,
+    "contents": _contents,
     "outside_agents": _outside_agents,
     "parameters": _parameters,
 }

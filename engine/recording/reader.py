@@ -31,9 +31,10 @@ from subsecond.engine.feed import (
 from subsecond.engine.run import Reserve
 from subsecond.engine.script import Script
 
+from .content import Content
 from .contents import Metadata, State, TurnColumns
 from .opening import check, connect, reading, remove_copy
-from .rows import READERS, TABLES, Row, columns_there, read_knob, read_note, read_request, turn_of
+from .rows import READERS, TABLES, Row, columns_there, read_content, read_knob, read_note, read_request, turn_of
 from .schema import FIXED_COLUMNS, Origin, met_columns, quoted, turn_columns
 
 __all__ = ["Metadata", "Recording", "State", "TurnColumns"]
@@ -261,6 +262,19 @@ class Recording:
         query = "SELECT max(seq) FROM outside_agents WHERE at_ps > ? GROUP BY agent"
         found = [m for _, _, m in self._chosen("outside_agents", query, -1) if isinstance(m, OutsideAgent)]
         return sorted(found, key=lambda agent: agent.agent)
+
+    def contents(self) -> Iterator[Content]:
+        """What agents from outside said and were answered, in order, if that was recorded."""
+        if self._tables["contents"]:
+            for rows in self.select(f"SELECT {self._tables['contents']} FROM contents ORDER BY seq"):
+                with reading(self.path):
+                    found = list(map(read_content, rows))
+                yield from found
+
+    @property
+    def num_contents(self) -> int:
+        """How many such texts there are."""
+        return int(self._one("SELECT count(*) FROM contents")) if self._tables["contents"] else 0
 
     def knobs(self, until_ps: int | None = None) -> list[tuple[int, SetKnob]]:
         """Parameters changed at or before a moment, with the time in ps."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +26,18 @@ from subsecond.engine.turns import TurnState
 from .file import part_of, publish, reason_of, remove_file
 from .opening import TROUBLE
 from .places import check_target, companions, writer_of
-from .rows import READERS, TABLES, Row, columns_there, inserts, read_knob, turn_of
+from .rows import (
+    READERS,
+    TABLES,
+    Row,
+    columns_there,
+    inserts,
+    read_content,
+    read_knob,
+    read_note,
+    read_request,
+    turn_of,
+)
 from .schema import Header, create_indices, create_tables, turn_columns
 
 __all__ = ["Rescued", "rescue"]
@@ -36,6 +47,18 @@ _ROWS: Final = 1000
 #: Where an SQLite file has the size of its pages, and the number of them.
 _SIZE_AT, _COUNT_AT = 16, 28
 _LAST: Final = (1 << 63) - 1
+#: What is known of a run, and what of it holds though rows are lost.
+_KEYS: Final = ("hello", "scenario", "driver", "created_unix_s", "digest", "end_ps", "seed")
+_KEPT_KEYS: Final = ("package_version", "catalog_digest", "folder", "reserve", "dropped_gauges", "kept")
+
+
+_READ: Final[dict[str, Callable[[Row], object]]] = {
+    **READERS,
+    "knobs": read_knob,
+    "population": read_note,
+    "requests": read_request,
+    "contents": read_content,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +158,7 @@ def _description(source: sqlite3.Connection, path: Path) -> tuple[Hello, dict[st
         InputError: it is lost.
     """
     meta: dict[str, Any] = {}
-    for key in ("hello", "scenario", "driver", "created_unix_s", "digest", "end_ps", "package_version", "seed"):
+    for key in (*_KEYS, *_KEPT_KEYS):
         with suppress(*TROUBLE):
             row = source.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             if row is not None:
@@ -174,8 +197,9 @@ class _Saving:
         create_indices(self._target)
         found = Rescued(path, rows, self._gaps, self._dropped)
         with self._target:
-            if isinstance(meta.get("package_version"), str):  # that which wrote it, not this one
-                self._put("package_version", meta["package_version"])
+            for key in _KEPT_KEYS:  # as it was written, not as it is here
+                if key in meta:
+                    self._put(key, meta[key])
             if found.is_whole and isinstance(meta.get("end_ps"), int):
                 self._put("end_ps", meta["end_ps"])
                 self._put("digest", digest)
@@ -251,10 +275,7 @@ class _Saving:
         try:
             if table == "turns":
                 return self._is_turn(row)
-            if table == "knobs":
-                read_knob(row)
-            else:
-                READERS[table](row)
+            _READ[table](row)
         except TROUBLE:
             return False
         return isinstance(row[1], int) and row[1] >= 0

@@ -26,6 +26,7 @@ from subsecond.engine.feed import (
 )
 from subsecond.engine.script import OutsideRequest, SessionNote
 
+from .content import Content
 from .schema import FIXED_COLUMNS, met_columns, stage_columns, turn_columns
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Row",
     "columns_there",
     "inserts",
+    "read_content",
     "read_knob",
     "read_note",
     "read_request",
@@ -72,6 +74,7 @@ TABLES = {
     "population": "seq, at_ps, lane, session, is_retired",
     "requests": "seq, at_ps, lane, slot, session, turn, turn_index, agent, gap_ps, cancelled_ps, prompt_tokens, "
     "reuse_tokens, output_tokens, milestone_tokens, prefix_group, group_tokens, prefix, ends_turn, before_ps, after_ps",
+    "contents": "seq, at_ps, lane, turn, role, text",
     "outside_agents": "seq, at_ps, agent, name, protocol, address, kind, lane, is_connected, since_ps, sessions, "
     "turns, missed, open_requests, stage, bytes_in, bytes_out, errors, last_error, lag_ms",
 }
@@ -150,7 +153,9 @@ def turn_of(row: Sequence[Any], num_stages: int) -> TurnEnd:
     )
 
 
-def row_of(seq: int, m: Message | SetKnob | SessionNote | OutsideRequest, now_ps: int) -> tuple[str, Row] | None:
+def row_of(
+    seq: int, m: Message | SetKnob | SessionNote | OutsideRequest | Content, now_ps: int
+) -> tuple[str, Row] | None:
     """Table and row of a message that is no turn; None for what a recording does not hold row by row.
 
     Args:
@@ -171,6 +176,8 @@ def row_of(seq: int, m: Message | SetKnob | SessionNote | OutsideRequest, now_ps
         return "knobs", (seq, now_ps, m.lane, m.key, _json.encode(m.value).decode())
     if isinstance(m, Notice):
         return "notices", (seq, now_ps, m.level, m.text, m.dropped)
+    if isinstance(m, Content):
+        return "contents", (seq, *msgspec.structs.astuple(m))
     if isinstance(m, Annotation):
         return "annotations", (seq, m.at_ps, m.text)
     if isinstance(m, OutsideAgent):
@@ -247,6 +254,11 @@ def _annotation(row: Row) -> Annotation:
 def read_knob(row: Row) -> SetKnob:
     """The command of a row of `knobs`."""
     return SetKnob(row[2], row[3], _value.decode(row[4]))
+
+
+def read_content(row: Row) -> Content:
+    """The text of a row of `contents`."""
+    return Content(*row[1:])
 
 
 #: Table -> message of a row, for the tables whose rows are messages of the feed.

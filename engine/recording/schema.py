@@ -118,6 +118,12 @@ CREATE TABLE notices (
 CREATE TABLE annotations (  -- what those who watched wrote down about an instant of the run
   seq INTEGER PRIMARY KEY, at_ps INTEGER, text TEXT
 );
+CREATE TABLE contents (     -- what agents from outside said and were answered; only if the user has asked for it
+  seq INTEGER PRIMARY KEY, at_ps INTEGER,
+  lane INTEGER, turn INTEGER,
+  role TEXT,                -- user or tool for what was asked, assistant or tool_call for the answer
+  text TEXT
+);
 CREATE TABLE outside_agents (  -- agents connected from outside: a row whenever something about one changes
   seq INTEGER PRIMARY KEY, at_ps INTEGER,
   agent INTEGER,            -- number of the agent
@@ -200,6 +206,7 @@ CREATE INDEX loads_by_time ON loads (at_ps);
 CREATE INDEX faults_by_time ON faults (at_ps);
 CREATE INDEX outside_agents_by_time ON outside_agents (at_ps);
 CREATE INDEX annotations_by_time ON annotations (at_ps);
+CREATE INDEX contents_by_turn ON contents (turn);
 CREATE INDEX knobs_by_time ON knobs (at_ps);
 CREATE INDEX notices_by_time ON notices (at_ps);
 """

@@ -89,6 +89,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         settings: the scenario as read, with all that was set.
         outside_agents: the latest about each.
         notices: warnings and errors.
+        contents: how many texts of outside agents were recorded.
     """
 
     schema: str = "subsecond.recording/1"
@@ -114,6 +115,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     annotations: tuple[Annotation, ...]
     notices: tuple[Notice, ...]
     outside_agents: tuple[OutsideAgent, ...]
+    contents: int
 
 
 def summarise(recording: Recording) -> Summary:
@@ -149,6 +151,7 @@ def summarise(recording: Recording) -> Summary:
         annotations=tuple(recording.annotations()),
         notices=tuple(notice for notice in recording.notices() if notice.level != "info"),
         outside_agents=tuple(recording.outside_agents()),
+        contents=recording.num_contents,
     )
 
 

@@ -21,6 +21,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
 from subsecond.engine.script import OutsideRequest, SessionNote
 
+from .content import Content
 from .file import begin_file, finish_file, note_kept, part_of, publish, reason_of, remove_file
 from .places import check_target, new_path
 from .rows import inserts, row_of, turn_row
@@ -38,7 +39,7 @@ _MOST = 5_000
 #: Seconds after which `flush` looks whether the thread still lives.
 _LOOK_S = 0.1
 
-Recorded = Message | SetKnob | SessionNote | OutsideRequest
+Recorded = Message | SetKnob | SessionNote | OutsideRequest | Content
 
 #: A message and its time, or somebody who waits for what came before.
 Item = tuple[Recorded | threading.Event, int | None]

@@ -145,11 +145,18 @@ async def running(
     limits: Limits | None = None,
     speed: float = 20.0,
     record: Path | None = None,
+    record_content: bool = False,
     **access: Any,
 ) -> AsyncIterator[Served]:
     """A service, and a session of a client."""
-    allowed = Access(limits=limits or Limits(), **access)
-    service = Service(make_plan, speed=speed, head_start_s=1.0, record=record, access=allowed)
+    service = Service(
+        make_plan,
+        speed=speed,
+        head_start_s=1.0,
+        record=record,
+        record_content=record_content,
+        access=Access(limits=limits or Limits(), **access),
+    )
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(service.run("127.0.0.1", 0, address.set_result))
     try:

@@ -12,6 +12,7 @@ from support.recordings import S, hello, turn
 
 from subsecond.engine.feed import Annotation, FaultNote, Notice, OutsideAgent, SetKnob
 from subsecond.engine.recording import writer
+from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.writer import Recorder
 
 Command = Callable[..., tuple[int, str, str]]
@@ -60,6 +61,21 @@ def test_a_recording_is_shown(command: Command, recorded: Path) -> None:
         assert part in words, part
     assert "\x1b" not in out
     assert "\u202e" not in out
+
+
+def test_texts_of_agents_are_printed_on_demand_and_cannot_change_the_terminal(command: Command, recorded: Path) -> None:
+    assert "texts" not in command("show", recorded)[1]
+    with Recorder(recorded, hello()) as recorder:
+        recorder.put(Content(S, 1, 7, "user", "\x1b[2Jhi\nthere\u202e"))
+        recorder.put(Content(2 * S, 1, 7, "assistant", "hello"))
+    code, out, _ = command("show", recorded)
+    assert (code, "2 of outside agents were recorded" in out, "there" in out) == (0, True, False)
+    code, out, _ = command("show", recorded, "--contents")
+    assert out.splitlines()[-2:] == [
+        "0:01.0 lane1 turn 7 user: ?[2Jhi there",
+        "0:02.0 lane1 turn 7 assistant: hello",
+    ]
+    assert command("show", recorded, "--contents", "--json", "-")[0] == 2
 
 
 def test_json_has_it_all(command: Command, recorded: Path) -> None:

@@ -33,6 +33,9 @@ app = typer.Typer(
 
 
 #: Of commands that serve, or watch what is served.
+RecordContent = Annotated[
+    bool, typer.Option("--record-content", help="Record what agents from outside say and are answered, too.")
+]
 Token = Annotated[
     str | None,
     typer.Option(envvar="SUBSECOND_TOKEN", show_default=False, help="Token that all who connect must show."),
@@ -132,6 +135,7 @@ def live(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    record_content: RecordContent = False,
     port: Annotated[
         int | None,
         typer.Option(
@@ -162,6 +166,7 @@ def live(
         head_start_s=head_start,
         settings=settings or [],
         record=record,
+        record_content=record_content,
         port=port,
         gateway=gateway,
         token=token or None,
@@ -186,6 +191,7 @@ def serve(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    record_content: RecordContent = False,
     gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
     token: Token = None,
     limits: Annotated[
@@ -220,6 +226,7 @@ def serve(
         head_start_s=head_start,
         settings=settings or [],
         record=record,
+        record_content=record_content,
         gateway=gateway,
         token=token,
         limits=limits or [],

@@ -37,11 +37,14 @@ def show(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write it all as JSON; - for standard output.")
     ] = None,
+    contents: Annotated[
+        bool, typer.Option("--contents", help="Print the texts of outside agents, if they were recorded.")
+    ] = False,
 ) -> None:
     """Show what is in a recording: the run, how it ended, what each pipeline came to, and what happened on the way."""
     from subsecond.tui.cli.show import show_command
 
-    show_command(recording=recording, json_out=json)
+    show_command(recording=recording, json_out=json, with_contents=contents)
 
 
 def export(

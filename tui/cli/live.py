@@ -20,6 +20,7 @@ def live_command(
     head_start_s: float,
     settings: Sequence[str],
     record: Path | None,
+    record_content: bool,
     port: int | None,
     gateway: bool,
     token: str | None,
@@ -29,6 +30,7 @@ def live_command(
 
     Args:
         port: where the service is; None: at the usual one, or any other if that is taken.
+        record_content: record the texts of agents from outside.
         gateway: serve agents from outside, too.
         token: that everybody who connects must show; None: none.
 
@@ -43,6 +45,8 @@ def live_command(
         arguments += ["--set", setting]
     if record is not None:
         arguments += ["--record", str(record)]
+    if record_content:
+        arguments.append("--record-content")
     if not gateway:
         arguments.append("--no-gateway")
     arguments += mqtt.arguments()

@@ -49,6 +49,7 @@ def serve_command(
     head_start_s: float,
     settings: list[str],
     record: Path | None,
+    record_content: bool,
     gateway: bool,
     token: str | None,
     limits: Sequence[str],
@@ -61,6 +62,7 @@ def serve_command(
     """Serve until interrupted.
 
     Args:
+        record_content: record the texts of agents from outside.
         gateway: serve agents from outside, too.
         token: that everybody who connects must show.
         limits: what clients may take, as NAME=VALUE.
@@ -109,6 +111,7 @@ def serve_command(
             on_trouble=_warn,
             broker=broker,
             broker_may_steer=mqtt.control,
+            record_content=record_content,
         )
         _leave_alone_what_stays()
         with contextlib.suppress(KeyboardInterrupt):

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from subsecond.engine.errors import InputError
 from subsecond.engine.feed import FaultNote, OutsideAgent
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.summary import BudgetSummary, LaneSummary, Summary, summarise
@@ -30,20 +31,37 @@ MOST = 20
 _SHOWN = frozenset({"title", "seed", "duration_s", "pipelines", "budgets"})
 
 
-def show_command(*, recording: Path, json_out: Path | None) -> None:
+def show_command(*, recording: Path, json_out: Path | None, with_contents: bool) -> None:
     """Print what a recording holds, or write it as JSON.
+
+    Args:
+        with_contents: print the texts of outside agents, too, if there are any.
 
     Raises:
         InputError: no recording, or a file that cannot be written.
     """
     if json_out is not None:
         check_writable(json_out)
+    if with_contents and json_out is not None:
+        raise InputError("--contents", "", "--json", "no --json: `export --table contents` writes texts for programs")
     with Recording.open(recording) as opened:
         summary = summarise(opened)
     if json_out is not None:
         write_json(json_out, summary)
     if str(json_out) != "-":
         _print(summary, output_console())
+    if with_contents:
+        _print_contents(recording)
+
+
+def _print_contents(path: Path) -> None:
+    """Texts as they are, but for what would change the terminal; a line each."""
+    with Recording.open(path) as recording:
+        lanes = [lane.name for lane in recording.hello().lanes]
+        for content in recording.contents():
+            lane = lanes[content.lane] if 0 <= content.lane < len(lanes) else f"lane {content.lane}"
+            head = f"{clock_words(content.at_ps)} {lane} turn {content.turn} {content.role}: "
+            print(clean(head + content.text))
 
 
 def _print(summary: Summary, console: Console) -> None:
@@ -76,6 +94,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     settings = ", ".join(_flat(summary.settings))
     if settings:
         yield "settings", settings
+    if summary.contents:
+        yield "texts", f"{summary.contents:,} of outside agents were recorded; --contents prints them"
     if summary.dropped_gauges:
         yield "left out", f"{summary.dropped_gauges:,} gauges, clocks and loads, since the disk was slow"
     for lane in summary.lanes:

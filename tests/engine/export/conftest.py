@@ -8,6 +8,7 @@ import pytest
 from support.recordings import MS, S, gauges, hello, turn
 
 from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Notice, OutsideAgent, SetKnob
+from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.writer import Recorder
 
 #: Quotes, commas, lines, what a spreadsheet would compute, letters beyond the first plane, and nothing.
@@ -33,6 +34,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for text in TEXTS:
             recorder.put(Notice("info", text))
             recorder.put(Annotation(S, text))
+        for number, text in enumerate(TEXTS):
+            recorder.put(Content(S, number % 2, number, ("user", "assistant")[number % 2], text))
         recorder.put(OutsideAgent(1, TEXTS[0], "realtime", "127.0.0.1", 1, -1, True, S))
         recorder.put(OutsideAgent(1, TEXTS[4], "realtime", "127.0.0.1", 1, 0, False, S, (7, 8), 3, lag_ms=1.25))
         assert recorder.flush()

@@ -40,6 +40,8 @@ QUERIES = {
     "knobs": "SELECT seq, at_ps, lane, key, value FROM knobs",
     "notices": "SELECT seq, at_ps, level, text, dropped FROM notices",
     "annotations": "SELECT seq, at_ps, text FROM annotations",
+    "contents": """SELECT seq, at_ps, l.name AS lane, turn, role, text FROM contents JOIN lanes AS l USING (lane)
+        ORDER BY seq""",
     "outside_agents": """SELECT seq, at_ps, o.agent, o.name, protocol, address, a.name AS kind, l.name AS lane,
         is_connected, since_ps, sessions, turns, missed, open_requests, stage, bytes_in, bytes_out, errors, last_error,
         lag_ms FROM outside_agents AS o LEFT JOIN lanes AS l USING (lane) JOIN agents AS a ON a.agent = o.kind""",

@@ -31,7 +31,7 @@ def make_older(path: Path) -> None:
         connection.execute("CREATE TABLE older AS SELECT seq, at_ps, sessions, wanted FROM loads")
         connection.execute("DROP TABLE loads")
         connection.execute("ALTER TABLE older RENAME TO loads")
-        for table in ("annotations", "outside_agents", "population", "requests"):
+        for table in ("annotations", "contents", "outside_agents", "population", "requests"):
             connection.execute(f"DROP TABLE {table}")
     connection.close()
 
@@ -47,6 +47,7 @@ def test_a_recording_without_later_fields_opens(tmp_path: Path) -> None:
         assert recording.hello().lanes[0].servers[0].link_tokens_per_s == 0.0
         assert list(recording.messages()) == [gauges(S), Load(S, (1, 2), (1, 2))]
         assert recording.annotations() == []
+        assert (list(recording.contents()), recording.num_contents, recording.outside_agents()) == ([], 0, [])
         assert recording.script() == Script()
         assert recording.duration_ps == S
         assert list(recording.told(-1, S, gauges_ps=S)) == [gauges(S), Load(S, (1, 2), (1, 2))]

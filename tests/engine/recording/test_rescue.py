@@ -18,16 +18,18 @@ from support.recordings import MS, S, gauges, hello, turn
 from subsecond.engine.errors import InputError
 from subsecond.engine.export.tables import TABLES, Window, chunks, table_of
 from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Message, Notice, SetKnob, TurnEnd
+from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.listing import list_recordings
 from subsecond.engine.recording.overview import overview
 from subsecond.engine.recording.places import companions
 from subsecond.engine.recording.reader import Recording
-from subsecond.engine.recording.rescue import Rescued, rescue
+from subsecond.engine.recording.rescue import _READ, Rescued, rescue
+from subsecond.engine.recording.rows import TABLES as TABLE_COLUMNS
 from subsecond.engine.recording.summary import summarise
 from subsecond.engine.recording.writer import Recorder
 
 PAGE = 4096
-MESSAGES: list[Message | SetKnob] = [
+MESSAGES: list[Message | SetKnob | Content] = [
     *(turn(number, lane=lane) for number in range(600) for lane in (0, 1)),
     *(gauges(number * 100 * MS, lane=number % 2, queued=number) for number in range(300)),
     *(Clock(number * S, float(number), 1.0, False, 0.1, 0.2) for number in range(40)),
@@ -36,6 +38,7 @@ MESSAGES: list[Message | SetKnob] = [
     FaultNote(S, 0, "slow", 0, 0.5, None),
     SetKnob("lane0", "network_ms", 9.5),
     Notice("info", "hello"),
+    Content(S, 0, 1, "user", "hello"),
 ]
 
 
@@ -136,6 +139,10 @@ def test_a_page_that_is_lost_takes_its_rows_alone(whole: Path, tmp_path: Path) -
         missing = turns - set(saved)
         assert 0 < len(missing) < 3 * len(turns) / len(leaves)
         assert set(saved) >= set(messages(whole)) - missing - set(saved)
+
+
+def test_every_table_is_saved() -> None:
+    assert set(_READ) == set(TABLE_COLUMNS)
 
 
 def test_what_a_row_holds_that_no_recording_holds_is_dropped(whole: Path, tmp_path: Path) -> None:
