@@ -90,7 +90,9 @@ class ReplyWriter:
         if request.tool_choice == "none" or not request.tools:
             return ()
         scripted = [(tool, call) for call in entry.calls for tool in request.tools if tool.name == call.tool]
-        if scripted and request.tool_choice in ("auto", "required"):
+        if request.tool_choice not in ("auto", "required"):  # one that must be called, be it as the script says
+            scripted = [(tool, call) for tool, call in scripted if tool.name == request.tool_choice][:1]
+        if scripted:
             return tuple(self._call(tool, i, chance, call) for i, (tool, call) in enumerate(scripted))
         if entry != ReplyTable() and request.tool_choice == "auto":
             return ()  # a script says all that there is

@@ -115,7 +115,8 @@ class Roster:
         self._by_key: dict[str, AgentEntry] = {}
         #: Those without a connection, the one that left first at the front.
         self._gone: OrderedDict[int, AgentEntry] = OrderedDict()
-        self._by_session: OrderedDict[int, AgentEntry] = OrderedDict()
+        #: With the lane that serves it: an agent may have sessions on several.
+        self._by_session: OrderedDict[int, tuple[AgentEntry, int]] = OrderedDict()
         self._count = 0
         self._were_connected: set[int] = set()
         self._forgotten: dict[str, Totals] = {}
@@ -175,7 +176,7 @@ class Roster:
 
     def has_session(self, entry: AgentEntry, session: int, lane: int) -> None:
         """An agent has a request in a session, served by a lane."""
-        self._by_session[session] = entry
+        self._by_session[session] = (entry, lane)
         self._by_session.move_to_end(session)
         if len(self._by_session) > MOST_SESSIONS:
             self._by_session.popitem(last=False)
@@ -184,8 +185,8 @@ class Roster:
     def count(self, ends: Iterable[TurnEnd]) -> None:
         """Turns have ended: those of agents from outside are counted, on the lane that serves them."""
         for turn in ends:
-            entry = self._by_session.get(turn.session)
-            if entry is None or turn.lane != entry.lane:
+            entry, lane = self._by_session.get(turn.session, (None, -1))
+            if entry is None or turn.lane != lane:
                 continue
             is_missed = turn.state == TurnState.FAILED or (turn.state == TurnState.ANSWERED and 0 in turn.met)
             totals = self._forgotten.setdefault(entry.protocol, Totals())

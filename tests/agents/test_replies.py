@@ -150,6 +150,11 @@ def test_demands_of_the_client_come_before_the_script() -> None:
     writer = script({"text": "no call"})
     assert writer.write(request(tools=(WEATHER,), tool_choice="required")).calls
     assert not script({"calls": [{"tool": "get_weather"}]}).write(request(tools=(WEATHER,), tool_choice="none")).calls
+    twice = [{"tool": "get_weather", "arguments": {"city": city}} for city in ("Paris", "Rome")]
+    demanded = script({"calls": twice}).write(request(tools=(WEATHER, EXEC), tool_choice="get_weather"))
+    assert [call.arguments for call in demanded.calls] == ['{"city":"Paris"}']  # as the script has it
+    other = script({"calls": twice}).write(request(tools=(WEATHER, EXEC), tool_choice=EXEC.name))
+    assert [call.tool for call in other.calls] == [EXEC]
 
 
 @pytest.mark.parametrize(
