@@ -55,7 +55,7 @@ async def batched(broker: Broker, turns: list[TurnEnd]) -> None:
 
     telemetry = Telemetry(broker)
     telemetry.begin(hello, {})
-    tasks = [asyncio.create_task(telemetry.run()), asyncio.create_task(Listener(broker, take, wants_past=True).run())]
+    tasks = [asyncio.create_task(telemetry.run()), asyncio.create_task(Listener(broker, take, past_batches=None).run())]
     telemetry.put(turns[:1])
     while not heard:  # both are connected
         await asyncio.sleep(0.01)

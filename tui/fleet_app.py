@@ -17,9 +17,12 @@ from subsecond.tui.fleet import Engine, Fleet
 from subsecond.tui.keys import WHY_NOT
 from subsecond.tui.screens.fleet import FleetView
 from subsecond.tui.source import ListSource
+from subsecond.tui.widgets.text import clean
 
 __all__ = ["FleetApp"]
 
+#: Batches of every topic from before the dashboard came: those of a minute at least, since ten a second are the most.
+PAST_BATCHES = 600
 #: What keys that are about one run say while none is looked at.
 _CHOOSE = "Choose an engine first: enter opens its race."
 #: Actions about one run.
@@ -57,7 +60,7 @@ class FleetApp(SubsecondApp):
     ) -> None:
         super().__init__(ListSource([]), fps=fps, monotonic=now_s)
         self.fleet = Fleet(place if broker is None else broker.url, self._carry, self._tell, now_s)
-        self._listener = None if broker is None else Listener(broker, self.fleet.take)
+        self._listener = None if broker is None else Listener(broker, self.fleet.take, past_batches=PAST_BATCHES)
         self._engine: Engine | None = None
 
     def _carry(self, run: str, command: Command) -> asyncio.Future[bool]:
@@ -87,7 +90,7 @@ class FleetApp(SubsecondApp):
         if self._engine is not engine:
             self._leave()
             self._engine = engine
-            self.notify("What was before this dashboard came is not here.", title=engine.status.host, markup=False)
+            self.notify("What was long before this dashboard came is not here.", title=engine.status.host, markup=False)
         engine.is_shown = True
         self.travel.back()
         self.travel.home = engine.watch
@@ -96,6 +99,17 @@ class FleetApp(SubsecondApp):
         self.glance.look()
         self.switch_mode("race")
         self.draw()
+
+    async def forget_engine(self, engine_id: str) -> None:
+        """Let the broker forget an engine that is not there any more, so that nobody has its line."""
+        engine = self.fleet.engines.get(engine_id)
+        if engine is None or self._listener is None:
+            return
+        if engine.status.online:
+            self.notify(f"{clean(engine.status.host)} is there again, and stays.", markup=False)
+        elif not await self._listener.forget(engine.status.run):
+            words = "The broker has not taken it: it is away, or does not let us write there."
+            self.notify(words, severity="error", markup=False)
 
     def _leave(self) -> None:
         if self._engine is not None:

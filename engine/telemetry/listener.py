@@ -20,7 +20,22 @@ from subsecond.engine.feed_check import check
 from .broker import Broker, Pauses, connection, words_of
 from .sequence import Sequence
 from .tasks import answer, first_of
-from .topics import KINDS, Again, Agents, Batch, Gone, Kept, ScenarioTables, Status, Told, encode, read_told
+from .topics import (
+    KINDS,
+    RETAINED,
+    Again,
+    Agents,
+    Batch,
+    Forget,
+    Gone,
+    Kept,
+    ScenarioTables,
+    Status,
+    Told,
+    encode,
+    read_told,
+    topic_level,
+)
 
 if TYPE_CHECKING:
     from aiomqtt import Client
@@ -109,7 +124,7 @@ class Listener:
     Args:
         tell: called with what is heard.
         only: the run; None: all.
-        wants_past: what a run told before we came is wanted, too.
+        past_batches: of every topic of a run so many batches of those from before we came are wanted; None: all.
     """
 
     def __init__(
@@ -118,7 +133,7 @@ class Listener:
         tell: Callable[[Event], None],
         *,
         only: str | None = None,
-        wants_past: bool = False,
+        past_batches: int | None = 0,
     ) -> None:
         import aiomqtt  # noqa: F401  # takes a while: before anything is under way
 
@@ -126,7 +141,7 @@ class Listener:
         self._tell = tell
         self._only = only
         self._name = f"subsecond-{uuid.uuid4().hex[:12]}"
-        self._wants_past = wants_past
+        self._past_batches = past_batches
         self._runs: dict[str, _Run] = {}
         self._client: Client | None = None
         self._pauses = Pauses()
@@ -158,8 +173,8 @@ class Listener:
     async def forget(self, run: str) -> bool:
         """Let the broker forget what it retains of a run that is over; False if there is no broker."""
         hello = self._runs[run].hello if run in self._runs else None
-        gauges = [f"gauges/{lane.name}" for lane in hello.lanes] if hello is not None else []
-        for rest in ("hello", "scenario", "clock", "load", "outside-agents", *gauges, "status"):
+        gauges = [f"gauges/{topic_level(lane.name)}" for lane in hello.lanes] if hello is not None else []
+        for rest in (*RETAINED, *gauges, "status"):
             if not await self._publish(f"{run}/{rest}", b"", retain=True):
                 return False
         return True
@@ -179,8 +194,7 @@ class Listener:
         from aiomqtt import MqttError
 
         run = self._only or "+"
-        latest = ("status", "hello", "scenario", "clock", "load", "gauges/+", "outside-agents")
-        wanted = [*latest, *KINDS.values(), f"past/{self._name}"]
+        wanted = ["status", *RETAINED, "gauges/+", *KINDS.values(), f"past/{self._name}"]
         granted = await answer(client.subscribe([(f"{self._broker.prefix}/{run}/{rest}", 1) for rest in wanted]))
         if any(code >= 128 if isinstance(code, int) else code.is_failure for code in granted):
             raise MqttError(f"it does not let us listen below {self._broker.prefix}")
@@ -201,6 +215,8 @@ class Listener:
             assert isinstance(incoming.payload, bytes)
             name, told = read_told(topic, incoming.payload)
             if told is None:
+                return
+            if isinstance(told, Forget):
                 if self._runs.pop(name, None) is not None:
                     self._tell(Forgotten(name))
                 return
@@ -218,7 +234,7 @@ class Listener:
         if run is None:
             if len(self._runs) >= MOST_RUNS:
                 raise ValueError(f"more than {MOST_RUNS} runs")
-            topics = {kind: _Topic(Sequence(from_start=self._wants_past)) for kind in KINDS.values()}
+            topics = {kind: _Topic(Sequence(past=self._past_batches)) for kind in KINDS.values()}
             run = self._runs[name] = _Run(None, topics)
         return run
 
@@ -228,7 +244,7 @@ class Listener:
             case Status():
                 for kind, last in told.batches.items():
                     if kind in run.topics:
-                        run.topics[kind].sequence.expect(last)
+                        run.topics[kind].sequence.expect(last, is_there=told.online)
                 self._tell(Heard(name, told))
             case ScenarioTables():
                 self._tell(Heard(name, told))

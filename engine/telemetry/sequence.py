@@ -17,11 +17,15 @@ class Sequence:
     """The batches of one topic of one run.
 
     Args:
-        from_start: the first batch is wanted, too; otherwise whatever comes first is the first.
+        past: how many batches are wanted, if anybody still has them, from before the first that is heard of; None: all,
+            and one that is not there is lost.
     """
 
-    def __init__(self, *, from_start: bool) -> None:
-        self._next: int | None = 1 if from_start else None
+    def __init__(self, *, past: int | None) -> None:
+        self._next: int | None = 1 if past is None else None
+        self._past = past or 0
+        #: Number of the first batch that counts as lost if nobody has it.
+        self._owed = 1
         self._waiting: dict[int, Batch] = {}
         self._last = 0
 
@@ -40,7 +44,8 @@ class Sequence:
             ValueError: a number that no batch has.
         """
         if self._next is None:
-            self._next = batch.number
+            self._begin(batch.number, self._past)
+        assert self._next is not None  # it has begun
         if batch.number > self._next + FARTHEST:
             raise ValueError(f"batch {str(batch.number)[:40]} after batch {self._next - 1}")
         if batch.number >= self._next:
@@ -50,18 +55,24 @@ class Sequence:
             self._next = min(self._waiting)
         return self._ready()
 
-    def expect(self, last: int) -> None:
-        """So many batches there are by now, as their engine says."""
+    def expect(self, last: int, *, is_there: bool = True) -> None:
+        """So many batches there are by now, as their engine says, which answers if it `is_there`."""
         if self._next is None:
-            self._next = last + 1
+            self._begin(last + 1, self._past if is_there else 0)
+        assert self._next is not None  # it has begun
         if last <= self._next + FARTHEST:
             self._last = max(self._last, last)
+
+    def _begin(self, number: int, past: int) -> None:
+        self._owed = number
+        self._next = max(1, number - past)
 
     def give_up(self, last: int) -> tuple[int, list[Batch]]:
         """Nobody has the batches up to `last`: how many those are, and what has waited for them."""
         assert self._next is not None  # something was missing
         last = min(last, self._last)
-        lost = max(0, last + 1 - self._next) - sum(number <= last for number in self._waiting)
+        first = max(self._next, self._owed)
+        lost = max(0, last + 1 - first) - sum(first <= number <= last for number in self._waiting)
         kept = [self._waiting.pop(number) for number in sorted(self._waiting) if number <= last]
         self._next = max(self._next, last + 1)
         return lost, [*kept, *self._ready()]

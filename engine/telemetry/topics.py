@@ -7,6 +7,7 @@ takes one twice or misses one unknowingly; of the rest the latest message counts
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -27,9 +28,11 @@ from subsecond.engine.feed import (
 
 __all__ = [
     "KINDS",
+    "RETAINED",
     "Again",
     "Agents",
     "Batch",
+    "Forget",
     "Gone",
     "Kept",
     "ScenarioTables",
@@ -52,6 +55,8 @@ KINDS: Final = {
     SetKnob: "knobs",
     Annotation: "annotations",
 }
+#: Topics of which the broker retains the latest, besides `status` and the gauges of every lane.
+RETAINED: Final = ("hello", "scenario", "clock", "load", "outside-agents")
 _RUN = re.compile(r"[\w.-]{1,64}")
 
 Kept = TurnEnd | FaultNote | Notice | SetKnob | Annotation
@@ -123,6 +128,11 @@ class Again(msgspec.Struct, frozen=True, tag="again"):
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The broker is to forget the status of a run, and with it the run."""
+
+
 Told = Status | Hello | ScenarioTables | Clock | Load | Gauges | Agents | Batch | Gone
 
 _encoder = msgspec.json.Encoder()
@@ -145,8 +155,8 @@ def topic_level(name: str) -> str:
     return re.sub(r"[+#/\0\s]", "-", name) or "-"
 
 
-def read_told(topic: str, payload: bytes) -> tuple[str, Told | None]:
-    """Which run says something, and what: None if the broker is to forget its status.
+def read_told(topic: str, payload: bytes) -> tuple[str, Told | Forget | None]:
+    """Which run says something, and what: None if the broker is to forget what it retains there.
 
     Args:
         topic: without the prefix.
@@ -159,6 +169,8 @@ def read_told(topic: str, payload: bytes) -> tuple[str, Told | None]:
         raise ValueError(f"{topic[:80]!r} is the topic of no run")
     if not payload:
         if kind == "status":
+            return run, Forget()
+        if kind in RETAINED or kind.startswith("gauges/"):
             return run, None
         raise ValueError(f"nothing on {topic[:80]!r}")
     if len(payload) > MAX_PAYLOAD:

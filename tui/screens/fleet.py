@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from subsecond.tui.fleet import Engine
 from subsecond.tui.screens.base import HeaderLine, View
 from subsecond.tui.screens.filter import FilterField
+from subsecond.tui.screens.forget_dialog import ForgetDialog
 from subsecond.tui.screens.panel import Panel, row, wrapped
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.stats import Stats
@@ -50,10 +51,12 @@ class FleetView(View):
         "Every engine that tells this broker, a line for each pipeline and kind of agents. Kept is the share of the "
         "turns of the last minute that met every budget of their kind, p50 and p95 are of the same turns; outside "
         "counts connected agents from outside; heard says how long ago the engine said something. < and > choose the "
-        "column to sort by, i turns the order around, / filters, enter opens the engine's race, escape leads back."
+        "column to sort by, i turns the order around, / filters, enter opens the engine's race, escape leads back. "
+        "Delete lets the broker forget an engine that has ended or died."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show rows that contain these words"),
+        Binding("delete", "forget", "Forget", tooltip="Let the broker forget an engine that has ended or died"),
         Binding("escape", "drop", "Drop filter", show=False, tooltip="Drop the filter"),
     ]
     DEFAULT_CSS = """
@@ -110,6 +113,17 @@ class FleetView(View):
 
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
         self.fleet_app.open_engine(str(event.key).partition("/")[0])
+
+    def action_forget(self) -> None:
+        """Ask whether the broker shall forget the engine under the cursor."""
+        engine_id = str(self.query_one(LiveTable).cursor_key).partition("/")[0]
+        engine = self.fleet_app.fleet.engines.get(engine_id)
+        if engine is None:
+            return
+        if engine.status.online:
+            self.app.notify("This engine is there; only one that has ended or died can be forgotten.", markup=False)
+        else:
+            self.app.push_screen(ForgetDialog(engine))
 
     def action_filter(self) -> None:
         self.query_one(FilterField).open()

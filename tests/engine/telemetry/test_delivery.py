@@ -9,14 +9,15 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.brokers import Mosquitto, certificates
 from support.feeds import playground
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Clock, Gauges, Hello, Load, Notice, OutsideAgent
-from subsecond.engine.telemetry.broker import read_broker
-from subsecond.engine.telemetry.listener import Away, Back, Missed
+from subsecond.engine.telemetry.broker import connection, read_broker
+from subsecond.engine.telemetry.listener import Away, Back, Forgotten, Missed, Refused
 from subsecond.engine.telemetry.topics import ScenarioTables, Status
 
 AGENT = OutsideAgent(0, "tester", "realtime", "127.0.0.1", 0, 0, True, 0)
@@ -24,7 +25,7 @@ AGENT = OutsideAgent(0, "tester", "realtime", "127.0.0.1", 0, 0, True, 0)
 
 def test_what_an_engine_tells_is_heard(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         voice.say(1000)
         latest = {type(one): one for one in playground() if isinstance(one, Clock | Load | Gauges)}
         voice.put([*latest.values(), Notice("info", "hello"), AGENT])
@@ -47,11 +48,11 @@ def test_what_an_engine_tells_is_heard(mqtt: SimpleNamespace) -> None:
 
 def test_whoever_comes_late_sees_who_is_there_and_can_have_the_past(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        voice, first = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        voice, first = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         voice.say(300)
         voice.put([next(one for one in playground() if isinstance(one, Clock))])
         await first.until(lambda: len(mqtt.turns_of(first)) == 300 and first.all(Clock), "turns")
-        late, all_of_it = mqtt.Ear(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        late, all_of_it = mqtt.Ear(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         await late.until(lambda: late.all(Status) and late.all(Hello) and late.all(Clock), "what is retained")
         assert late.all(Status)[-1].online
         await all_of_it.until(lambda: len(mqtt.turns_of(all_of_it)) == 300, "the past")
@@ -64,9 +65,61 @@ def test_whoever_comes_late_sees_who_is_there_and_can_have_the_past(mqtt: Simple
     asyncio.run(run())
 
 
+def test_whoever_comes_late_can_have_the_last_of_the_past(mqtt: SimpleNamespace) -> None:
+    async def run() -> None:
+        voice, first = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
+        for batch in range(1, 6):
+            voice.say(10)
+            await first.until(lambda batch=batch: len(mqtt.turns_of(first)) == 10 * batch, "a batch")
+        await first.until(lambda: first.all(Status)[-1].batches == {"turns": 5}, "a status that says so")
+        late = mqtt.Ear(mqtt.broker, past_batches=2)
+        await late.until(lambda: len(mqtt.turns_of(late)) == 20, "two batches")
+        voice.say(1)
+        await late.until(lambda: mqtt.turns_of(late)[-1] == 50, "what comes")
+        assert mqtt.turns_of(late) == list(range(30, 51))
+        for one in (voice, first, late):
+            await one.close()
+
+    asyncio.run(run())
+
+
+def test_a_run_that_ends_and_is_forgotten_is_gone_for_all_and_nothing_is_refused(mqtt: SimpleNamespace) -> None:
+    async def run() -> None:
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker)
+        lane = msgspec.structs.replace(voice.hello.lanes[0], name="a/b")
+        voice.telemetry.begin(msgspec.structs.replace(voice.hello, lanes=(lane, *voice.hello.lanes[1:])), {})
+        voice.put([one for one in playground() if isinstance(one, Clock | Load | Gauges)])
+        await ear.until(lambda: ear.all(Clock) and ear.all(Gauges) and ear.all(Hello)[-1].lanes[0] == lane, "gauges")
+        voice.abort()
+        await ear.until(lambda: not ear.all(Status)[-1].online, "the last will")
+        assert await ear.listener.forget("run-1")
+        await ear.until(lambda: ear.all(Forgotten), "that it is forgotten")
+        second = mqtt.Voice(mqtt.broker, "run-2")
+        second.put([one for one in playground() if isinstance(one, Clock | Load | Gauges)])
+        await ear.until(lambda: ear.all(Clock, "run-2"), "another run")
+        await second.close()
+        await ear.until(lambda: not ear.all(Status, "run-2")[-1].online, "its end")
+        third = mqtt.Voice(mqtt.broker, "run-3")
+        await ear.until(lambda: ear.all(Status, "run-3"), "whatever came before")
+        assert ear.all(Refused) == []
+        retained = []
+        async with connection(mqtt.broker.client("newcomer")) as client:
+            await client.subscribe("test/run-1/#")
+            await client.subscribe("test/run-3/status")
+            async for message in client.messages:
+                retained.append(message.topic.value)
+                if message.topic.value.startswith("test/run-3"):
+                    break
+        assert set(retained) == {"test/run-3/status"}
+        await third.close()
+        await ear.close()
+
+    asyncio.run(run())
+
+
 def test_a_run_that_starts_anew_takes_the_place_of_the_former(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         voice.say(3)
         second = voice.hello.__class__(
             **{f: getattr(voice.hello, f) for f in voice.hello.__struct_fields__} | {"run": "b"}
@@ -85,7 +138,7 @@ def test_a_run_that_starts_anew_takes_the_place_of_the_former(mqtt: SimpleNamesp
 
 def test_no_turn_is_lost_or_told_twice_when_the_broker_is_killed(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         for _ in range(3):
             seen = len(mqtt.turns_of(ear))
             voice.say(2000)
@@ -116,7 +169,7 @@ def test_a_broker_that_is_away_for_long_costs_the_oldest_turns_and_one_notice(
         voice.say(5000)
         await voice.until_news("MQTT: no broker")
         with mosquitto:
-            ear = kit.Ear(broker, wants_past=True)
+            ear = kit.Ear(broker, past_batches=None)
             await ear.until(lambda: kit.turns_of(ear)[-1:] == [4999], "the last turn")
             heard = kit.turns_of(ear)
             assert heard == list(range(5000 - len(heard), 5000))
@@ -133,7 +186,7 @@ def test_a_broker_that_is_away_for_long_costs_the_oldest_turns_and_one_notice(
 
 def test_a_broker_that_stands_still_holds_nobody_up(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True)
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None)
         voice.say(10)
         await ear.until(lambda: len(mqtt.turns_of(ear)) == 10, "turns")
         os.kill(mqtt.mosquitto.pid, signal.SIGSTOP)
@@ -155,7 +208,7 @@ def test_what_the_broker_leaves_out_for_a_slow_subscriber_is_asked_for_again(
     async def run() -> None:
         with Mosquitto(tmp_path, lines=("max_queued_messages 2", "max_inflight_messages 1")) as mosquitto:
             broker = read_broker(mosquitto.url)
-            voice, ear = kit.Voice(broker), kit.Ear(broker, wants_past=True)
+            voice, ear = kit.Voice(broker), kit.Ear(broker, past_batches=None)
             await ear.until(lambda: ear.all(Hello), "hello")
             voice.say(3000)
             await ear.until(lambda: len(kit.turns_of(ear)) == 3000, "all turns")

@@ -48,11 +48,11 @@ def test_turns_come_through_and_the_past_with_them(kit: SimpleNamespace) -> None
     async def run() -> None:
         with broker() as (url, process):
             told = read_broker(url)
-            voice, ear = kit.Voice(told), kit.Ear(told, wants_past=True)
+            voice, ear = kit.Voice(told), kit.Ear(told, past_batches=None)
             voice.say(2000)
             await ear.until(lambda: len(kit.turns_of(ear)) == 2000, "turns")
             assert kit.turns_of(ear) == list(range(2000))
-            late = kit.Ear(told, wants_past=True)
+            late = kit.Ear(told, past_batches=None)
             await late.until(lambda: late.all(Hello) and len(kit.turns_of(late)) == 2000, "the past")
             await voice.close()
             await ear.until(lambda: not ear.all(Status)[-1].online, "the end")

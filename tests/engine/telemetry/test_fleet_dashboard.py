@@ -56,8 +56,18 @@ def test_two_engines_and_one_dashboard(mqtt: SimpleNamespace) -> None:
             await voices[1].until_news("the broker is back")
             voices[1].abort()
             await until(lambda: states() == ["offline", "online"], "the last will")
-            await pilot.pause()
             app.draw()
+            await pilot.pause()
+            late = FleetApp(mqtt.broker, fps=None)
+            dead = next(one.status.engine for one in engines.values() if not one.status.online)
+            await app.forget_engine(dead)
+            await until(lambda: states() == ["online"], "that it is forgotten")
+            assert app.fleet.refused == 0
+        async with late.run_test(size=(120, 40)):
+            engines = late.fleet.engines
+            await until(lambda: engines and next(iter(engines.values())).watch.model, "a hello")
+            await until(lambda: turns("run-a") == 111, "turns from before")
+            assert states() == ["online"]
         await voices[0].close()
 
     asyncio.run(run())

@@ -64,7 +64,7 @@ GARBAGE = [
 def test_garbage_is_counted_and_harms_nothing(mqtt: SimpleNamespace, tmp_path: Path) -> None:
     async def run() -> None:
         recorder = FleetRecorder(tmp_path / "a.subsecond", only=None, say=print)
-        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, wants_past=True, also=recorder.take)
+        voice, ear = mqtt.Voice(mqtt.broker), mqtt.Ear(mqtt.broker, past_batches=None, also=recorder.take)
         voice.say(1)
         await ear.until(lambda: mqtt.turns_of(ear) == [0], "a turn")
         async with connection(mqtt.broker.client("vandal")) as vandal:
@@ -119,7 +119,7 @@ def test_requests_for_nothing_are_refused(payload: bytes) -> None:
 def test_batches_come_out_once_and_in_order_whatever_comes(seed: int) -> None:
     """Shuffled, doubled, partly lost: what comes out rises, and nothing is left out but what was given up."""
     rng = random.Random(seed)
-    sequence = Sequence(from_start=True)
+    sequence = Sequence(past=None)
     numbers = [number for number in range(1, 101) if rng.random() < 0.9] * 2
     rng.shuffle(numbers)
     out, lost = [], 0

@@ -23,7 +23,7 @@ class Recorders:
     def __init__(self, kit: SimpleNamespace, broker: object, out: Path, *, only: str | None = None) -> None:
         self.said: list[str] = []
         self.recorder = FleetRecorder(out, only=only, say=self.said.append)
-        self.ear = kit.Ear(broker, only=only, wants_past=True, also=self.recorder.take)
+        self.ear = kit.Ear(broker, only=only, past_batches=None, also=self.recorder.take)
 
     async def until_turns(self, turns: int) -> None:
         await self.ear.until(lambda: self.recorder.turns >= turns, f"{turns} turns")

@@ -43,7 +43,7 @@ def engine(url: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_an_engine_tells_obeys_and_leaves_a_last_will(mqtt: SimpleNamespace) -> None:
     async def run() -> None:
-        ear = mqtt.Ear(mqtt.broker, wants_past=True)
+        ear = mqtt.Ear(mqtt.broker, past_batches=None)
         with engine(mqtt.mosquitto.url, "--mqtt-control") as process:
             await ear.until(
                 lambda: all(ear.all(kind) for kind in (Status, TurnEnd, Clock, Load, Gauges)), "all that is told"

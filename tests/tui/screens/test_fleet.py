@@ -197,6 +197,34 @@ def test_what_was_lost_or_not_understood_is_told(kit: SimpleNamespace) -> None:
     run(kit, body, fleet())
 
 
+def test_only_an_engine_that_is_gone_is_forgotten_and_only_after_a_question(kit: SimpleNamespace) -> None:
+    async def body(app: FleetApp, pilot: Pilot[None]) -> None:
+        forgotten: list[str] = []
+
+        class Ears:
+            async def forget(self, run: str) -> bool:
+                forgotten.append(run)
+                return len(forgotten) > 1
+
+        app._listener = Ears()  # type: ignore[assignment]
+        await kit.press(app, pilot, "delete")
+        assert any("only one that has ended or died" in one.message for one in app._notifications)
+        await kit.press(app, pilot, "end", "delete", "escape")
+        assert forgotten == []
+        await kit.press(app, pilot, "delete")
+        kit.check_golden("fleet-forget-120x40", kit.text_of(app))
+        await kit.press(app, pilot, "enter")
+        assert forgotten == ["run-c"]
+        assert any("The broker has not taken it" in one.message for one in app._notifications)
+        await kit.press(app, pilot, "delete", "enter")
+        assert forgotten == ["run-c", "run-c"]
+        await app.forget_engine("aaaa1111")
+        await app.forget_engine("nobody")
+        assert len(forgotten) == 2
+
+    run(kit, body, fleet())
+
+
 def test_keys_of_a_run_are_not_offered_in_the_list(kit: SimpleNamespace) -> None:
     async def body(app: FleetApp, pilot: Pilot[None]) -> None:
         assert not {"Pause", "Freeze", "Load"} & set(kit.keys_of(app))
