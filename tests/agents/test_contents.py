@@ -13,6 +13,7 @@ from subsecond.agents.wire.base import ModelRequest, Reply, Tool, ToolCall
 from subsecond.engine.feed import Annotation, OutsideAgent, TurnEnd
 from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.reader import Recording
+from subsecond.engine.recording.rescue import rescue
 
 SECRET = "Zyzzyva-4711"
 END = TurnEnd(1, 7, 0, 0, 0, 1, 100, 50, 10, 1, (), (), 1, 1, 0, 1, 0)
@@ -83,6 +84,8 @@ def test_who_asks_for_it_gets_every_text_by_its_turn(tmp_path: Path) -> None:
     joined = connection.execute("SELECT count(*) FROM contents JOIN turns USING (lane, turn)").fetchone()
     connection.close()
     assert joined == (len(contents),)
+    found = rescue(path, tmp_path / "copy")  # which knows what a recorder writes
+    assert (found.is_whole, found.rows["contents"]) == (True, len(contents))
 
 
 TOOL = Tool("f", {})
