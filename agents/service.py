@@ -46,6 +46,7 @@ from subsecond.engine.run import Plan
 from subsecond.engine.scenario import FaultTable, setting
 from subsecond.engine.telemetry.broker import Broker
 from subsecond.engine.telemetry.publisher import Telemetry
+from subsecond.engine.telemetry.topics import KnobTurned
 
 from .contents import texts_of, without_texts
 from .gateway.admission import allow_origin, entrance, is_loopback
@@ -164,7 +165,7 @@ class Service:
         )
         self._observers.begin(self._recorder.hello)
         if self._telemetry is not None:
-            self._telemetry.begin(self._recorder.hello, plan.scenario.tables)
+            self._telemetry.begin(self._recorder.hello, plan.scenario.tables, Origin.of(plan))
         if self._gateway is not None:
             self._gateway.begin(driver)
         return driver
@@ -181,10 +182,13 @@ class Service:
             self._on_trouble(text)
 
     def _record_script(self) -> None:
-        """The recording gets what nobody else wants to know: which sessions began, and what agents asked for."""
+        """Recordings get what nobody else wants to know: which sessions began, and what agents asked for."""
+        notes = self._driver.take_script()
         if self._recorder is not None:
-            for note in self._driver.take_script():
+            for note in notes:
                 self._recorder.put(note)
+        if self._telemetry is not None:
+            self._telemetry.put(notes)
 
     def _record_texts(self, request: ModelRequest, reply: Reply, given: int, end: TurnEnd) -> None:
         """The recording gets what a request said and was answered."""
@@ -236,17 +240,10 @@ class Service:
             shown = f"[{host}]" if ":" in host else host
             scheme = "ws" if self._access.tls is None else "wss"
             ready(f"{scheme}://{shown}:{_port(listening)}/v1/observe")
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._drive())
-                tasks.create_task(self._publish())
-                tasks.create_task(door.watch())
-                if self._gateway is not None:
-                    tasks.create_task(self._gateway.run())
+            async with asyncio.TaskGroup() as telling:  # a broker is told what is seen at the last look, too
                 if self._telemetry is not None:
-                    tasks.create_task(self._telemetry.run())
-        except asyncio.CancelledError:
-            self._look_once_more()
-            raise
+                    telling.create_task(self._telemetry.run())
+                await self._go_on(door)
         finally:
             if listening is not None:
                 listening.close()
@@ -256,6 +253,19 @@ class Service:
             if self._gateway is not None:
                 self._gateway.close()
             await runner.cleanup()
+
+    async def _go_on(self, door: Door) -> None:
+        """Run until cancelled; then look a last time."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._drive())
+                tasks.create_task(self._publish())
+                tasks.create_task(door.watch())
+                if self._gateway is not None:
+                    tasks.create_task(self._gateway.run())
+        except asyncio.CancelledError:
+            self._look_once_more()
+            raise
 
     async def _listen(self, door: Door, host: str, port: int, *, or_any: bool) -> asyncio.Server:
         loop = asyncio.get_running_loop()
@@ -420,10 +430,11 @@ class Service:
         plan = await asyncio.to_thread(self._make_plan, given)  # which takes a while, and time goes on
         self._settings = settings
         changed_ps = self._driver.set_costs(lane, plan.pipelines[lane])
+        at_ps = self._driver.now_ps if changed_ps is None else changed_ps
         if self._recorder is not None:
-            self._recorder.put(SetKnob(lane, key, value), self._driver.now_ps if changed_ps is None else changed_ps)
+            self._recorder.put(SetKnob(lane, key, value), at_ps)
         if self._telemetry is not None:
-            self._telemetry.put([SetKnob(lane, key, value)])
+            self._telemetry.put([KnobTurned(at_ps, lane, key, value)])
         if changed_ps is not None:
             if self._telemetry is not None:
                 self._telemetry.begin(self._hello(), plan.scenario.tables)

@@ -21,12 +21,12 @@ from subsecond.engine.feed import (
 )
 from subsecond.engine.turns import TurnState
 
-__all__ = ["MAX_SESSIONS", "check"]
+__all__ = ["LIMIT", "MAX_SESSIONS", "check"]
 
 #: Sessions that a session's number may name: beyond, the feed is not of this program.
 MAX_SESSIONS: Final = 1 << 22
 #: Numbers that fit everywhere, with room for sums.
-_LIMIT: Final = 1 << 60
+LIMIT: Final = 1 << 60
 
 
 def check(hello: Hello, message: Message | SetKnob) -> None:
@@ -41,7 +41,7 @@ def check(hello: Hello, message: Message | SetKnob) -> None:
         case Gauges():
             _check_gauges(hello, message)
         case Clock():
-            if not 0 <= message.at_ps < _LIMIT or not message.speed > 0:
+            if not 0 <= message.at_ps < LIMIT or not message.speed > 0:
                 raise ValueError(f"a clock at {message.at_ps} ps that runs at {message.speed}")
         case Load():
             _check_load(hello, message)
@@ -50,10 +50,10 @@ def check(hello: Hello, message: Message | SetKnob) -> None:
         case OutsideAgent():
             _check_agent(hello, message)
         case Notice():
-            if not abs(message.dropped) < _LIMIT:
+            if not abs(message.dropped) < LIMIT:
                 raise ValueError("a notice of a number that no run has")
         case Annotation():
-            if not 0 <= message.at_ps < _LIMIT:
+            if not 0 <= message.at_ps < LIMIT:
                 raise ValueError(f"an annotation at {str(message.at_ps)[:40]} ps")
         case SetKnob():
             if message.lane not in {lane.name for lane in hello.lanes}:
@@ -75,9 +75,9 @@ def _check_turn(hello: Hello, turn: TurnEnd) -> None:
         raise ValueError(f"a turn of {len(turn.stages_ps)} stages and {len(turn.met)} budgets")
     if not TurnState.ANSWERED <= turn.state <= TurnState.CANCELLED:
         raise ValueError(f"an ended turn in state {turn.state}")
-    if not 0 <= turn.session < MAX_SESSIONS or not 0 <= turn.start_ps < _LIMIT:
+    if not 0 <= turn.session < MAX_SESSIONS or not 0 <= turn.start_ps < LIMIT:
         raise ValueError(f"turn {turn.turn} of session {turn.session} begins at {turn.start_ps} ps")
-    if not all(-_LIMIT < value < _LIMIT for value in _turn_numbers(turn)):
+    if not all(-LIMIT < value < LIMIT for value in _turn_numbers(turn)):
         raise ValueError(f"turn {turn.turn} has a number that no run has")
     if turn.state == TurnState.ANSWERED and turn.latency_ps < 0:
         raise ValueError(f"turn {turn.turn} ends before it begins")
@@ -99,7 +99,7 @@ def _check_gauges(hello: Hello, gauges: Gauges) -> None:
         raise ValueError("an open turn in a stage that the run does not have")
     if any(not 0 <= t.agent < len(hello.agents) for t in gauges.oldest):
         raise ValueError("an open turn of an agent kind that the run does not have")
-    if not all(-_LIMIT < value < _LIMIT for value in _gauge_numbers(gauges)):
+    if not all(-LIMIT < value < LIMIT for value in _gauge_numbers(gauges)):
         raise ValueError("gauges with a number that no run has")
 
 
@@ -117,7 +117,7 @@ def _check_load(hello: Hello, load: Load) -> None:
     kinds = len(hello.agents)
     if not len(load.sessions) == len(load.wanted) == kinds or len(load.arrivals_per_s) not in (0, kinds):
         raise ValueError("a load of other agent kinds than the run's")
-    if not all(abs(count) < _LIMIT for count in (load.at_ps, *load.sessions, *load.wanted)):
+    if not all(abs(count) < LIMIT for count in (load.at_ps, *load.sessions, *load.wanted)):
         raise ValueError("a load of a number of sessions that no run has")
     if not all(math.isfinite(rate) and rate >= 0 for rate in load.arrivals_per_s):
         raise ValueError("sessions that begin at a rate that no run has")
@@ -125,9 +125,9 @@ def _check_load(hello: Hello, load: Load) -> None:
 
 def _check_fault(hello: Hello, fault: FaultNote) -> None:
     _check_lane(hello, fault.lane)
-    if not all(0 <= at < _LIMIT for at in (fault.at_ps, fault.until_ps or 0)):
+    if not all(0 <= at < LIMIT for at in (fault.at_ps, fault.until_ps or 0)):
         raise ValueError(f"a fault at {fault.at_ps} ps")
-    if not (abs(fault.target) < _LIMIT and math.isfinite(fault.value or 0.0)):
+    if not (abs(fault.target) < LIMIT and math.isfinite(fault.value or 0.0)):
         raise ValueError(f"a fault of part {fault.target} with value {fault.value}")
 
 
@@ -135,5 +135,5 @@ def _check_agent(hello: Hello, agent: OutsideAgent) -> None:
     if not 0 <= agent.kind < len(hello.agents) or not -1 <= agent.lane < len(hello.lanes):
         raise ValueError(f"an agent of kind {agent.kind} on lane {agent.lane}")
     numbers = (agent.agent, agent.since_ps, agent.turns, agent.missed, agent.open_requests)
-    if not all(abs(value) < _LIMIT for value in (*numbers, agent.bytes_in, agent.bytes_out, agent.errors)):
+    if not all(abs(value) < LIMIT for value in (*numbers, agent.bytes_in, agent.bytes_out, agent.errors)):
         raise ValueError(f"agent {str(agent.agent)[:40]} has a number that no run has")

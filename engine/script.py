@@ -1,6 +1,6 @@
 """What a live run did that its scenario does not say: enough, with the scenario, to let the same sessions run again.
 
-Not part of the feed: these go into the recording alone.
+Not part of the feed: these go into recordings alone, and to a broker, for those that are made elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 __all__ = ["OutsideRequest", "Script", "SessionNote"]
 
 
-class SessionNote(msgspec.Struct, frozen=True):
+class SessionNote(msgspec.Struct, frozen=True, tag="session"):
     """A session of the reserve begins on a lane, or one is to end with its present request."""
 
     at_ps: int
@@ -21,7 +21,7 @@ class SessionNote(msgspec.Struct, frozen=True):
     is_retired: bool = False
 
 
-class OutsideRequest(msgspec.Struct, frozen=True):
+class OutsideRequest(msgspec.Struct, frozen=True, tag="request"):
     """A request of an agent from outside, as it went on the lane that served it.
 
     Attributes:

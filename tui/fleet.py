@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Command, Hello, Notice, OutsideAgent, SetKnob
+from subsecond.engine.feed import Command, Hello, Notice, OutsideAgent
+from subsecond.engine.script import OutsideRequest, SessionNote
 from subsecond.engine.telemetry.listener import Away, Back, Event, Forgotten, Heard, Missed, Refused
-from subsecond.engine.telemetry.topics import ScenarioTables, Status
+from subsecond.engine.telemetry.topics import KnobTurned, ScenarioTables, Status
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Gone, Item
 from subsecond.tui.watch import Watch, Word
@@ -211,7 +212,9 @@ class Fleet:
         message = event.message
         if engine.status.online:  # what the broker has kept of one that is gone is old
             engine.heard_s = self.now_s()
-        if isinstance(message, Status | ScenarioTables | SetKnob):  # a notice says what a knob has done
+        if isinstance(
+            message, Status | ScenarioTables | KnobTurned | SessionNote | OutsideRequest
+        ):  # a notice says what a knob has done
             return
         if isinstance(message, OutsideAgent):
             engine.agents[message.agent] = message

@@ -18,11 +18,13 @@ from subsecond.engine.feed import encode as encode_command
 from subsecond.engine.feed_check import check
 
 from .broker import Broker, Pauses, connection, words_of
+from .script_check import check_kept
 from .sequence import Sequence
 from .tasks import answer, first_of
 from .topics import (
     KINDS,
     RETAINED,
+    SCRIPT,
     Again,
     Agents,
     Batch,
@@ -125,6 +127,7 @@ class Listener:
         tell: called with what is heard.
         only: the run; None: all.
         past_batches: of every topic of a run so many batches of those from before we came are wanted; None: all.
+        has_script: what it takes to run a run again is wanted, too.
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Listener:
         *,
         only: str | None = None,
         past_batches: int | None = 0,
+        has_script: bool = False,
     ) -> None:
         import aiomqtt  # noqa: F401  # takes a while: before anything is under way
 
@@ -142,6 +146,7 @@ class Listener:
         self._only = only
         self._name = f"subsecond-{uuid.uuid4().hex[:12]}"
         self._past_batches = past_batches
+        self._kinds = [kind for kind in KINDS.values() if has_script or kind not in SCRIPT]
         self._runs: dict[str, _Run] = {}
         self._client: Client | None = None
         self._pauses = Pauses()
@@ -194,7 +199,7 @@ class Listener:
         from aiomqtt import MqttError
 
         run = self._only or "+"
-        wanted = ["status", *RETAINED, "gauges/+", *KINDS.values(), f"past/{self._name}"]
+        wanted = ["status", *RETAINED, "gauges/+", *self._kinds, f"past/{self._name}"]
         granted = await answer(client.subscribe([(f"{self._broker.prefix}/{run}/{rest}", 1) for rest in wanted]))
         if any(code >= 128 if isinstance(code, int) else code.is_failure for code in granted):
             raise MqttError(f"it does not let us listen below {self._broker.prefix}")
@@ -234,7 +239,7 @@ class Listener:
         if run is None:
             if len(self._runs) >= MOST_RUNS:
                 raise ValueError(f"more than {MOST_RUNS} runs")
-            topics = {kind: _Topic(Sequence(past=self._past_batches)) for kind in KINDS.values()}
+            topics = {kind: _Topic(Sequence(past=self._past_batches)) for kind in self._kinds}
             run = self._runs[name] = _Run(None, topics)
         return run
 
@@ -287,7 +292,7 @@ class Listener:
         for batch in batches:
             for message in batch.messages:
                 try:
-                    check(hello, message)
+                    check_kept(hello, message)
                 except ValueError as error:
                     self._tell(Refused(str(error)))
                 else:

@@ -27,19 +27,21 @@ from subsecond.engine.feed import (
     Message,
     Notice,
     OutsideAgent,
-    SetKnob,
     TurnEnd,
 )
 from subsecond.engine.feed import encode as encode_message
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .broker import Broker, Pauses, connection, words_of
 from .journal import LIMIT, Entry, Journal
 from .tasks import answer, first_of
-from .topics import Agents, ScenarioTables, Status, encode, read_again, topic_level
+from .topics import Agents, KnobTurned, ScenarioTables, Status, encode, read_again, topic_level
 
 if TYPE_CHECKING:
     from aiomqtt import Client
     from aiomqtt import Message as Incoming
+
+    from subsecond.engine.recording.schema import Origin
 
 __all__ = ["Obey", "Telemetry"]
 
@@ -64,7 +66,7 @@ Obey = Callable[[bytes], Awaitable[None]]
 @dataclass(slots=True, eq=False)
 class _Run:
     hello: Hello
-    tables: Mapping[str, Any]
+    scenario: ScenarioTables
     journal: Journal
     since_unix_s: float
     has_new_hello: bool = True
@@ -113,25 +115,27 @@ class Telemetry:
         """Whether the broker has confirmed everything that is worth keeping."""
         return all(run.journal.is_delivered for run in self._runs)
 
-    def begin(self, hello: Hello, tables: Mapping[str, Any]) -> None:
+    def begin(self, hello: Hello, tables: Mapping[str, Any], origin: Origin | None = None) -> None:
         """A run begins, or something of it that its first message says has changed."""
         if self._runs and self._runs[-1].hello.run == hello.run:
             self._runs[-1].hello = hello
             self._runs[-1].has_new_hello = True
             return
-        self._runs.append(_Run(hello, tables, Journal(self._limit), time.time()))
+        self._runs.append(_Run(hello, _scenario(tables, origin), Journal(self._limit), time.time()))
         if len(self._runs) > MOST_RUNS:  # the first is under way; the broker has not heard of the second
             gone = self._runs.pop(1)
             for _ in gone.journal.unsent():
                 pass
             self._dropped_before += gone.journal.dropped
 
-    def put(self, messages: Sequence[Message | SetKnob]) -> None:
+    def put(self, messages: Sequence[Message | KnobTurned | SessionNote | OutsideRequest]) -> None:
         """Tell messages of the run that began last."""
         run = self._runs[-1]
         for message in messages:
             match message:
-                case TurnEnd() | FaultNote() | Notice() | SetKnob() | Annotation():
+                case (
+                    TurnEnd() | FaultNote() | Notice() | KnobTurned() | Annotation() | SessionNote() | OutsideRequest()
+                ):
                     run.journal.add(message)
                 case Gauges(lane=lane):
                     self._put_latest(run, f"gauges/{topic_level(run.hello.lanes[lane].name)}", message)
@@ -257,8 +261,7 @@ class Telemetry:
 
     async def _tell_hello(self, client: Client, run: _Run) -> None:
         run.has_new_hello = False
-        tables = encode(ScenarioTables(msgspec.to_builtins(run.tables, str_keys=True)))
-        for topic, payload in (("scenario", tables), ("hello", encode_message(run.hello))):
+        for topic, payload in (("scenario", encode(run.scenario)), ("hello", encode_message(run.hello))):
             run.retained.add(topic)
             await answer(client.publish(self._topic(run, topic), payload, qos=1, retain=True))
 
@@ -302,6 +305,7 @@ class Telemetry:
     async def _part(self, client: Client, run: _Run, reason: str) -> None:
         """Say the rest, and that there is no more; what only a run that goes on needs is forgotten."""
         await self._deliver(client, run)
+        await self._tell_latest(client, run)  # the last clock says how long the run was
         await self._tell_status(client, run, reason)
         topics = {self._topic(run, rest) for rest in run.retained}
         if reason == "replaced":  # the next run is in its place: nothing of this one is worth a line
@@ -341,6 +345,13 @@ class Telemetry:
             await answer(client.publish(topic, encode(gone), qos=1))
         for entry in entries:
             await answer(client.publish(topic, entry.payload, qos=1))
+
+
+def _scenario(tables: Mapping[str, Any], origin: Origin | None) -> ScenarioTables:
+    written = msgspec.to_builtins(tables, str_keys=True)
+    if origin is None:
+        return ScenarioTables(written)
+    return ScenarioTables(written, origin.folder, msgspec.to_builtins(origin.reserve))
 
 
 async def _one_less(underway: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Hello, Message, Notice, SetKnob, TurnEnd
 from subsecond.engine.recording.places import SUFFIX, check_target, path_of_run
+from subsecond.engine.recording.schema import Origin
 from subsecond.engine.recording.writer import Recorder
+from subsecond.engine.run import Reserve
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .listener import Event, Heard, Missed
-from .topics import ScenarioTables, Status
+from .topics import KnobTurned, ScenarioTables, Status
 
 __all__ = ["FleetRecorder"]
 
 #: Messages that wait until it is known what runs, and seconds after the end of a run until its file is finished.
 MOST_WAITING, LINGER_S = 20_000, 12.0
 
-_Recorded = Message | SetKnob
+_Recorded = Message | KnobTurned | SessionNote | OutsideRequest
 
 
 @dataclass(slots=True, eq=False)
 class _Run:
     hello: Hello | None = None
-    tables: Mapping[str, Any] | None = None
+    scenario: ScenarioTables | None = None
     status: Status | None = None
     waiting: list[_Recorded] = field(default_factory=list)
     recorder: Recorder | None = None
@@ -37,7 +42,7 @@ class _Run:
     @property
     def is_known(self) -> bool:
         """Whether all is there that a file begins with."""
-        return self.hello is not None and self.tables is not None and self.status is not None
+        return self.hello is not None and self.scenario is not None and self.status is not None
 
 
 class FleetRecorder:
@@ -79,14 +84,14 @@ class FleetRecorder:
             words = f"{event.batches} batches of {event.kind} were lost on the way to this recording"
             self._put(self._runs[event.run], Notice("warning", words))
 
-    def _hear(self, run: _Run, message: Message | SetKnob | Status | ScenarioTables) -> None:
+    def _hear(self, run: _Run, message: _Recorded | Status | ScenarioTables) -> None:
         match message:
             case Status():
                 run.status = message
                 is_over = message.reason in ("ended", "replaced")
                 run.ended_at = time.monotonic() if is_over else None
             case ScenarioTables():
-                run.tables = message.tables
+                run.scenario = message
             case Hello():
                 run.hello = run.hello or message
             case _:
@@ -99,7 +104,7 @@ class FleetRecorder:
     def _put(self, run: _Run, message: _Recorded) -> None:
         self.turns += isinstance(message, TurnEnd)
         if run.recorder is not None:
-            run.recorder.put(message)
+            _record(run.recorder, message)
         elif len(run.waiting) < MOST_WAITING:
             run.waiting.append(message)
 
@@ -110,11 +115,12 @@ class FleetRecorder:
             run.waiting.clear()
             return  # over before we came
         path = self._path(run.hello)
-        run.recorder = Recorder(path, run.hello, tables=run.tables, on_error=self._say)
+        tables, origin = _beginning(run.scenario)
+        run.recorder = Recorder(path, run.hello, tables=tables, origin=origin, on_error=self._say)
         self.files.append(run.recorder.path)
         self._say(f"recording {run.hello.scenario}, run {run.hello.run}: {run.recorder.path}")
         for message in run.waiting:
-            run.recorder.put(message)
+            _record(run.recorder, message)
         run.waiting.clear()
 
     def _path(self, hello: Hello) -> Path:
@@ -145,3 +151,21 @@ class FleetRecorder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _record(recorder: Recorder, message: _Recorded) -> None:
+    if isinstance(message, KnobTurned):
+        recorder.put(SetKnob(message.lane, message.key, message.value), message.at_ps)
+    else:
+        recorder.put(message)
+
+
+def _beginning(scenario: ScenarioTables | None) -> tuple[dict[str, Any] | None, Origin]:
+    """What a file says of its scenario: nothing that its engine has not said, or that no plan could ask for."""
+    if scenario is None:
+        return None, Origin()
+    try:
+        reserve = msgspec.convert(scenario.reserve, Reserve, strict=False)
+    except msgspec.ValidationError:
+        reserve = Reserve()
+    return scenario.tables, Origin(scenario.folder, reserve)

@@ -22,19 +22,21 @@ from subsecond.engine.feed import (
     Load,
     Notice,
     OutsideAgent,
-    SetKnob,
     TurnEnd,
 )
+from subsecond.engine.script import OutsideRequest, SessionNote
 
 __all__ = [
     "KINDS",
     "RETAINED",
+    "SCRIPT",
     "Again",
     "Agents",
     "Batch",
     "Forget",
     "Gone",
     "Kept",
+    "KnobTurned",
     "ScenarioTables",
     "Status",
     "Told",
@@ -47,19 +49,34 @@ __all__ = [
 
 #: Longest payload that is read, in bytes.
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
+
+
+class KnobTurned(msgspec.Struct, frozen=True, tag="knob"):
+    """A parameter of a lane has another value from a moment on."""
+
+    at_ps: int
+    lane: str
+    key: str
+    value: float | str | bool
+
+
 #: What comes in batches -> its topic.
 KINDS: Final = {
     TurnEnd: "turns",
     FaultNote: "faults",
     Notice: "notices",
-    SetKnob: "knobs",
+    KnobTurned: "knobs",
     Annotation: "annotations",
+    SessionNote: "population",
+    OutsideRequest: "requests",
 }
+#: Topics that only those need who want to run a run again.
+SCRIPT: Final = frozenset((KINDS[SessionNote], KINDS[OutsideRequest]))
 #: Topics of which the broker retains the latest, besides `status` and the gauges of every lane.
 RETAINED: Final = ("hello", "scenario", "clock", "load", "outside-agents")
 _RUN = re.compile(r"[\w.-]{1,64}")
 
-Kept = TurnEnd | FaultNote | Notice | SetKnob | Annotation
+Kept = TurnEnd | FaultNote | Notice | KnobTurned | Annotation | SessionNote | OutsideRequest
 
 
 class Status(msgspec.Struct, frozen=True, tag="status"):
@@ -92,9 +109,16 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
 
 
 class ScenarioTables(msgspec.Struct, frozen=True, tag="scenario"):
-    """The scenario of a run as its file has it, for recordings."""
+    """The scenario of a run as its file has it, and what else it takes to draw its sessions again, for recordings.
+
+    Attributes:
+        folder: where relative paths of the scenario start, on the engine's machine.
+        reserve: what was asked for beyond the scenario's sessions, as in `engine.run.Reserve`.
+    """
 
     tables: dict[str, Any]
+    folder: str = "."
+    reserve: dict[str, float] = {}  # a default of msgspec, which copies it
 
 
 class Agents(msgspec.Struct, frozen=True, tag="outside-agents"):

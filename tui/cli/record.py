@@ -48,7 +48,7 @@ async def _record(broker: Broker, recorder: FleetRecorder, run: str | None) -> N
         with contextlib.suppress(NotImplementedError):  # where loops know no signals, Ctrl-C still interrupts
             loop.add_signal_handler(name, stop.set)
     teller = _Teller(recorder)
-    listening = asyncio.create_task(Listener(broker, teller.take, only=run, past_batches=None).run())
+    listening = asyncio.create_task(Listener(broker, teller.take, only=run, past_batches=None, has_script=True).run())
     try:
         while not stop.is_set() and teller.refusal is None and not listening.done():
             recorder.finish_ended()

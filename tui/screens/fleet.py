@@ -32,7 +32,7 @@ _COLUMNS = (
     Column("scenario", "scenario", 12),
     Column("state", "status", 10),
     Column("pipeline", "pipeline", 11),
-    Column("agents", "agents", 8, since=80),
+    Column("agents", "agents", 8),
     Column("kept", "kept", 7, right=True),
     Column("p50", "p50", 8, right=True, since=100, descending=True),
     Column("p95", "p95", 8, right=True, descending=True),

@@ -10,9 +10,10 @@ import pytest
 from support.feeds import playground
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, Message, Notice, SetKnob, TurnEnd, encode
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, Message, Notice, TurnEnd, encode
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.telemetry.recording import FleetRecorder
+from subsecond.engine.telemetry.topics import KnobTurned
 
 NUMBERED = TurnEnd | Notice | FaultNote
 
@@ -48,11 +49,11 @@ def test_everything_is_in_the_file(mqtt: SimpleNamespace, tmp_path: Path) -> Non
         told = [one for one in playground()[1:] if isinstance(one, NUMBERED)]
         latest = {type(one): one for one in playground() if isinstance(one, Clock | Load | Gauges)}
         told += [FaultNote(10**12, 0, "slow", 0, 2.0, None), Notice("info", "read me")]
-        voice.put([*told, SetKnob("gpu", "network_ms", 7.0), *latest.values()])
+        voice.put([*told, KnobTurned(3 * 10**12, "gpu", "network_ms", 7.0), *latest.values()])
         recorders = Recorders(mqtt, mqtt.broker, tmp_path / "a.subsecond")
         await recorders.until_turns(sum(isinstance(one, TurnEnd) for one in told))
         await recorders.ear.until(
-            lambda: all(recorders.ear.all(kind) for kind in (Clock, Load, Gauges, FaultNote, Notice, SetKnob)), "all"
+            lambda: all(recorders.ear.all(kind) for kind in (Clock, Load, Gauges, FaultNote, Notice, KnobTurned)), "all"
         )
         await voice.close()
         await recorders.close()

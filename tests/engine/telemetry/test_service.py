@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from support.processes import until
 
-from subsecond.engine.feed import Clock, Gauges, KeepRecording, Load, Notice, Pause, SetKnob, TurnEnd
+from subsecond.agents.rerun import Changes, rerun
+from subsecond.engine.feed import Clock, Gauges, KeepRecording, Load, Notice, Pause, SetKnob, SetLoad, TurnEnd
 from subsecond.engine.recording.reader import Recording
-from subsecond.engine.telemetry.topics import Status
+from subsecond.engine.telemetry.topics import KnobTurned, Status
 
 SMALL = ("--set", "coding.sessions=4", "--set", "voice.sessions=4")
 
@@ -57,7 +59,7 @@ def test_an_engine_tells_obeys_and_leaves_a_last_will(mqtt: SimpleNamespace) -> 
             await ear.until(lambda: any("none over MQTT" in one.text for one in ear.all(Notice)), "a refusal")
             await ear.listener.send(status.run, SetKnob("gpu", "network_ms", 9.0))
             await ear.until(lambda: len({one.run for one in ear.all(Status)}) == 2, "a run that starts anew")
-            await ear.until(lambda: ear.all(SetKnob), "the knob")
+            await ear.until(lambda: ear.all(KnobTurned), "the knob")
             process.kill()
             await ear.until(lambda: not ear.all(Status)[-1].online, "the last will")
             assert ear.all(Status)[-1].reason == "lost"
@@ -109,6 +111,53 @@ def test_a_recorder_that_is_ended_or_killed_leaves_a_good_file(
         assert f"{len(found):,} turns in 1 recordings" in err.decode()
         with Recording.open(out) as recording:
             assert recording.metadata().is_finished
+
+
+def test_a_recording_made_elsewhere_runs_again_as_the_one_beside_the_engine(
+    mqtt: SimpleNamespace, tmp_path: Path
+) -> None:
+    beside, elsewhere = tmp_path / "beside.subsecond", tmp_path / "elsewhere.subsecond"
+    url = mqtt.mosquitto.url
+    serve = ("serve", "playground", "--port", 0, "--speed", 20, *SMALL, "--mqtt", url, "--mqtt-control")
+    with program(*serve, "--record", beside) as service, program("record", "--mqtt", url, "--out", elsewhere) as remote:
+        asyncio.run(_have_a_request_served(service, mqtt))
+        service.terminate()
+        service.communicate(timeout=60)
+        asyncio.run(_until_over(mqtt))
+        remote.send_signal(signal.SIGINT)
+        remote.communicate(timeout=60)
+    with Recording.open(beside) as first, Recording.open(elsewhere) as second:
+        script = first.script()
+        assert script.sessions
+        assert [request.ends_turn for request in script.requests] == [True]
+        assert second.script() == script
+        assert second.knobs() == first.knobs() != []
+        assert second.metadata().origin == first.metadata().origin
+        again = [rerun(recording, Changes()) for recording in (first, second)]
+    for own, other in zip(again[0].tables, again[1].tables, strict=True):
+        assert np.array_equal(own, other)
+
+
+async def _have_a_request_served(service: subprocess.Popen[bytes], mqtt: SimpleNamespace) -> None:
+    """Turn a knob that can change on the way, let more sessions begin, and an agent from outside ask for something."""
+    assert service.stderr is not None
+    address = (await asyncio.to_thread(service.stderr.readline)).decode().split("serving ")[1].strip()
+    ear = mqtt.Ear(mqtt.broker, past_batches=None)
+    await ear.until(lambda: ear.all(Clock), "a clock")
+    await ear.listener.send(ear.all(Status)[-1].run, SetKnob("gpu", "utilisation_factor", 0.5))
+    await ear.listener.send(ear.all(Status)[-1].run, SetLoad("coding", sessions=6))
+    await ear.until(lambda: ear.all(KnobTurned) and ear.all(Load)[-1].sessions[0] == 6, "the knob, and more sessions")
+    agent = ("agent", "coding", "--url", address.removesuffix("/v1/observe"), "--turns", 1, "--duration", 1)
+    with program(*agent) as process:
+        await asyncio.to_thread(process.communicate, timeout=60)
+    await ear.close()
+
+
+async def _until_over(mqtt: SimpleNamespace) -> None:
+    """Wait until a broker says of a run that it has ended, after which no more comes of it."""
+    ear = mqtt.Ear(mqtt.broker)
+    await ear.until(lambda: ear.all(Status) and ear.all(Status)[-1].reason == "ended", "the end")
+    await ear.close()
 
 
 def test_a_recorder_whom_the_broker_refuses_says_so(tmp_path: Path) -> None:
