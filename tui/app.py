@@ -61,6 +61,7 @@ class SubsecondApp(App[None]):
         fps: frames per second; None: a frame is drawn only when `draw` is called.
         restart: starts the service anew after it has gone; None: somebody else looks after it.
         monotonic: seconds of the wall clock, for what is played at its pace.
+        waiting: what keeps the service from being ready at once; empty: nothing does.
     """
 
     TITLE = "subsecond"
@@ -86,12 +87,14 @@ class SubsecondApp(App[None]):
         fps: float | None = FPS,
         restart: Callable[[], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        waiting: str = "",
     ) -> None:
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
         self.monotonic = monotonic
+        self.waiting = waiting[:1].upper() + waiting[1:]
         #: Lines of the last picture, if it shall stay on the terminal.
         self._left: list[str] = []
         self.travel = Travel(source, self._tell, lambda task: self.run_worker(task, group="watch"))
@@ -159,7 +162,9 @@ class SubsecondApp(App[None]):
         """What must be seen at once; empty most of the time."""
         travel, refused = self.travel, self.travel.shown.refused
         if travel.shown.gone:
-            return f"NO {'SERVICE' if travel.replay is None else 'RECORDING'}: {travel.shown.gone}"
+            what = "SERVICE" if travel.replay is None else "RECORDING"
+            offer = ", R starts it again" if self.check_action("restart", ()) else ""
+            return f"NO {what}{offer}: {travel.shown.gone}"
         if refused:
             return f"{refused} messages not understood" if refused > 1 else "1 message not understood"
         if travel.away is not None:

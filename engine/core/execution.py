@@ -96,14 +96,18 @@ def _import_compiled(name: str) -> None:
 
 
 def _is_cached() -> bool:
-    return any(_cache_dir().rglob("*.nbi"))
+    """Whether the core is compiled to its end: the function that drives it comes last, and takes nearly all the time."""
+    return any(_cache_dir().rglob("run.advance-*.nbi"))
 
 
 def _cache_dir() -> Path:
-    """Folder of the machine code that belongs to these sources, on this version of Python and numba."""
+    """Folder of the machine code that belongs to these sources, on this version of Python and numba.
+
+    Equal sources in another folder have another one, since numba would not find their machine code in this one.
+    """
     from importlib.metadata import version
 
-    digest = hashlib.sha256(f"{sys.version}|{version('numba')}|{version('numpy')}".encode())
+    digest = hashlib.sha256(f"{sys.version}|{version('numba')}|{version('numpy')}|{_KERNEL.absolute()}".encode())
     for source in sorted(_KERNEL.glob("*.py")):
         digest.update(source.read_bytes())
     folder = _cache_root() / f"core-{digest.hexdigest()[:16]}"

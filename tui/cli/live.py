@@ -6,11 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from subsecond.engine.core.execution import plan_execution
 from subsecond.engine.errors import InputError
 from subsecond.tui.cli.mqtt import MqttOptions
 from subsecond.tui.owned import OwnedService
 
 __all__ = ["live_command"]
+
+#: Requests that a live run is laid out for, at least: enough that it waits for the core to be compiled.
+MANY = 10**6
 
 
 def live_command(
@@ -50,13 +54,14 @@ def live_command(
     if not gateway:
         arguments.append("--no-gateway")
     arguments += mqtt.arguments()
+    waiting = plan_execution(MANY).notice  # asked before the service changes the answer
     with OwnedService(arguments, port=port, token=token) as service:
         service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp
         from subsecond.tui.starting import StartingSource
 
         source = StartingSource(service, lambda: app.exit())
-        app = SubsecondApp(source, restart=service.restart)
+        app = SubsecondApp(source, restart=service.restart, waiting=waiting)
         app.run()
     if source.failure is not None:
         raise source.failure

@@ -54,7 +54,8 @@ class RaceView(View):
     """
 
     def panels(self) -> ComposeResult:
-        yield Panel(id="verdict", empty="Waiting for the first turns…", help=self.ABOUT)
+        waiting = self.dashboard.waiting or "Waiting for the first turns…"
+        yield Panel(id="verdict", empty=waiting, help=self.ABOUT)
         yield Panel("Budgets", id="score", empty="Waiting for the service…", help="Who keeps which budget.")
         yield LiveLanes(id="live")
         yield StageBars(id="stages")

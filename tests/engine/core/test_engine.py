@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support.small import MS, US, colocated, disaggregated, step_cost, workload
 
+from subsecond.engine.core import execution
 from subsecond.engine.core.config import (
     MAX_PS,
     Fault,
@@ -238,11 +242,34 @@ def test_a_run_without_numba_says_so_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_small_runs_do_not_wait_for_a_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     pytest.importorskip("numba", reason="numba is missing")
     monkeypatch.setenv("SUBSECOND_CACHE_DIR", str(tmp_path))
-    monkeypatch.delitem(__import__("sys").modules, "subsecond.engine.core.kernel_compiled.run", raising=False)
+    monkeypatch.delitem(sys.modules, "subsecond.engine.core.kernel_compiled.run", raising=False)
     assert not plan_execution(100).compiled
     large = plan_execution(10**6)
     assert large.compiled
     assert "half a minute" in large.notice
+
+
+@pytest.mark.parametrize("leaves", ["run.push-1.py311.nbi", "run.next_at-2.py311.nbi"])
+def test_a_compile_that_was_cut_off_counts_as_none(leaves: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="numba is missing")
+    monkeypatch.setenv("SUBSECOND_CACHE_DIR", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "subsecond.engine.core.kernel_compiled.run", raising=False)
+    folder = execution._cache_dir() / "kernel_1"
+    folder.mkdir()
+    (folder / leaves).touch()
+    assert plan_execution(10**6).notice
+    (folder / "run.advance-3.py311.nbi").touch()
+    assert not plan_execution(10**6).notice
+
+
+def test_machine_code_of_a_clone_in_another_folder_is_not_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """numba names the place of machine code by that of the sources: it would compile anew, and nobody would say so."""
+    pytest.importorskip("numba", reason="numba is missing")
+    monkeypatch.setenv("SUBSECOND_CACHE_DIR", str(tmp_path / "cache"))
+    here = execution._cache_dir()
+    shutil.copytree(execution._KERNEL, tmp_path / "clone")
+    monkeypatch.setattr(execution, "_KERNEL", tmp_path / "clone")
+    assert execution._cache_dir() != here
 
 
 @pytest.mark.parametrize("compiled", FORMS)
