@@ -8,8 +8,11 @@ from textual.binding import Binding, BindingType
 
 __all__ = ["BINDINGS", "WHY_NOT"]
 
-#: What the footer does not show is in the help and in the palette if it has a tooltip.
+#: In the footer's order: what leads to all the rest comes first, for it has room for few at 80 columns. What it does not
+#: show is in the help and in the palette if it has a tooltip.
 BINDINGS: Final[list[BindingType]] = [
+    Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
+    Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
     Binding("1", "view('race')", "Race", tooltip="The pipelines side by side"),
     Binding("2", "view('turn')", "Turn", tooltip="The latest turn that missed a budget, stage by stage"),
     Binding("3", "view('sessions')", "Sessions", tooltip="All sessions: sort, filter, look into one"),
@@ -17,8 +20,6 @@ BINDINGS: Final[list[BindingType]] = [
     Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
     Binding("6", "view('recordings')", "Recordings", tooltip="What has been recorded, to be looked at"),
     Binding("7", "view('agents')", "Agents", tooltip="Agents from outside: live turns, sessions, how to connect"),
-    Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),
-    Binding("q", "quit", "Quit", tooltip="Leave the dashboard"),
     Binding(
         "Q",
         "quit_with_picture",

@@ -92,6 +92,7 @@ class View(Screen[None]):
     View { layers: default above; }
     View.-too-small { overflow: hidden; }
     View.-too-small > TooSmall { display: block; }
+    View.-narrow FooterKey.-command-palette { display: none; }
     """
     AUTO_FOCUS: ClassVar[str | None] = "LiveTable"
     #: Name in the crumbs, what the screen is for.
@@ -110,7 +111,7 @@ class View(Screen[None]):
         yield from self.panels()
         yield TooSmall()
         yield Timeline()
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(compact=True)
 
     def panels(self) -> ComposeResult:
         """The screen's own widgets."""

@@ -112,11 +112,21 @@ class StageBars(Canvas):
         return line.row()
 
     def _legend(self, width: int) -> Row:
+        """The stages in their order; those that take least are left out where there is no room for all."""
+        longest = {
+            place: max((bar.stages_ps[place] for bar in self._bars if place < len(bar.stages_ps)), default=0.0)
+            for place in range(len(self._looks))
+        }
+        shown, room = set(), width + 2
+        for place in sorted(longest, key=lambda place: -longest[place]):
+            room -= width_of(self._looks[place].glyph + self._looks[place].label) + 3
+            if longest[place] <= 0 or room < 0:
+                break
+            shown.add(place)
         line, x = Line(width), 0
-        for place, look in enumerate(self._looks):
-            if any(place < len(bar.stages_ps) and bar.stages_ps[place] > 0 for bar in self._bars):
-                x = line.put(x, look.glyph, look.ink)
-                x = line.put(x + 1, look.label, "quiet") + 2
+        for place in sorted(shown):
+            x = line.put(x, self._looks[place].glyph, self._looks[place].ink)
+            x = line.put(x + 1, self._looks[place].label, "quiet") + 2
         return line.row()
 
 

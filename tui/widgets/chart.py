@@ -123,7 +123,9 @@ class LineChart(Canvas):
             x = line.put(x, f" {one.name} ", "plain")
             x = line.put(x, "-" if last is None else self._y_text(last), ink)
         if data.budget is not None:
-            line.put(x + 2, f"╌ budget {self._y_text(data.budget)}", "budget")
+            text = self._y_text(data.budget)
+            fitting = (words for words in (f"╌ budget {text}", f"╌ {text}") if x + 2 + width_of(words) <= width)
+            line.put(x + 2, next(fitting, ""), "budget")
         return line.row()
 
     def _axis(self, data: _Data, width: int, label: int) -> Row:

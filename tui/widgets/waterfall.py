@@ -80,7 +80,8 @@ class Waterfall(Canvas):
             return None
         end = max([1, *(lane.total_ps for lane in self._lanes), int((self._budget_ps or 0) * 1.1)])
         names = 19 if width >= 50 else 3
-        notes = 26 if width >= 110 and any(any(lane.notes) for lane in self._lanes) else 0
+        longest = max((width_of(note) for lane in self._lanes for note in lane.notes), default=0)
+        notes = min(longest, max(26, width // 4)) if width >= 110 else 0
         columns = width - names - notes - (15 if width >= 50 else 9)
         rows: list[Row] = []
         for lane in self._lanes:
@@ -136,7 +137,7 @@ class Waterfall(Canvas):
             if width >= 50:
                 line.put(x + 8, f"{share_text(ps / total if total else None):>6}", "quiet")
                 if place < len(lane.notes):
-                    line.put(x + 15, lane.notes[place], "quiet")
+                    line.put(x + 15, fit(lane.notes[place], max(0, width - x - 15)).rstrip(), "quiet")
             rows.append(line.row())
             before += ps
         return rows
