@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 
 __all__ = ["BINDINGS", "WHY_NOT"]
 
-#: In the footer's order: what leads to all the rest comes first, for it has room for few at 80 columns. What it does not
+#: In the footer's order: what leads to all the rest comes first, for 80 columns have room for few. What it does not
 #: show is in the help and in the palette if it has a tooltip.
 BINDINGS: Final[list[BindingType]] = [
     Binding("question_mark", "help", "Help", key_display="?", tooltip="What this screen shows, and its keys"),

@@ -96,7 +96,7 @@ def _import_compiled(name: str) -> None:
 
 
 def _is_cached() -> bool:
-    """Whether the core is compiled to its end: the function that drives it comes last, and takes nearly all the time."""
+    """Whether the core is compiled to its end: what drives it comes last, and takes nearly all the time."""
     return any(_cache_dir().rglob("run.advance-*.nbi"))
 
 

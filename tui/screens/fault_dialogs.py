@@ -14,9 +14,9 @@ from textual.widgets.option_list import Option
 from subsecond.engine.faults import FAULT_KINDS
 from subsecond.engine.feed import FaultNote, InjectFault, LaneInfo, MendFault
 from subsecond.tui.screens.dialogs import Dialog
-from subsecond.tui.widgets.text import share_text
+from subsecond.tui.screens.fault_words import fault_words
 
-__all__ = ["DURATIONS_S", "VALUES", "FaultDialog", "MendDialog", "fault_choices", "fault_words"]
+__all__ = ["DURATIONS_S", "VALUES", "FaultDialog", "MendDialog", "fault_choices"]
 
 #: Seconds for which a fault lasts, to choose from; None: for good.
 DURATIONS_S: Final = (5.0, 10.0, 30.0, 60.0, 300.0, None)
@@ -27,27 +27,8 @@ VALUES: Final = {
     "handoff_loss": ((0.01, 0.1, 0.5, 1.0), 1),
     "throttle": ((0.05, 0.2, 0.5, 1.0), 1),
 }
-#: What a fault does, in words.
-_WORDS: Final = {
-    "prefill_down": "prefill server {target} is down",
-    "decode_down": "decode server {target} is down, and the KV of its sessions is lost",
-    "gpu_down": "server {target} is down",
-    "slow": "server {target} takes {value} times as long",
-    "link_cut": "the link into decode server {target} is cut",
-    "link_degraded": "the link into decode server {target} has {share} of its rate",
-    "handoff_loss": "{share} of the handoffs are lost",
-    "throttle": "{share} of the requests are refused (429)",
-    "stall": "the router forwards nothing",
-}
 #: Faults that must end.
 _ENDING: Final = ("stall",)
-
-
-def fault_words(kind: str, target: int, value: float | None) -> str:
-    """What a fault does, in words; of kinds that are not known their name."""
-    words = _WORDS.get(kind, f"{kind} {{target}}")
-    number = "" if value is None else f"{value:g}"
-    return words.format(target=target, value=number, share=share_text(value))
 
 
 def fault_choices(lanes: Sequence[LaneInfo]) -> list[InjectFault]:
@@ -92,6 +73,7 @@ class FaultDialog(Dialog):
     def __init__(self, lanes: Sequence[LaneInfo]) -> None:
         super().__init__()
         self._choices = fault_choices(lanes)
+        self._lanes = {lane.name: lane for lane in lanes}
         self._places = [VALUES[fault.kind][1] if fault.kind in VALUES else 0 for fault in self._choices]
         self._duration = 1
 
@@ -110,7 +92,8 @@ class FaultDialog(Dialog):
 
     def _words(self, place: int) -> str:
         fault = self._choices[place]
-        return f"{fault.lane}: {fault_words(fault.kind, fault.target, self._value(place))}"
+        lane = self._lanes.get(fault.lane or "")
+        return f"{fault.lane}: {fault_words(fault.kind, fault.target, self._value(place), lane)}"
 
     @property
     def _chosen(self) -> int:
@@ -155,12 +138,12 @@ class MendDialog(Dialog):
     """Choose which of several faults in effect ends.
 
     Args:
-        faults: with the names of their lanes.
+        faults: with their lanes.
     """
 
     ABOUT = "Faults in effect; enter lets the chosen one end now."
 
-    def __init__(self, faults: Sequence[tuple[str, FaultNote]]) -> None:
+    def __init__(self, faults: Sequence[tuple[LaneInfo, FaultNote]]) -> None:
         super().__init__()
         self._faults = tuple(faults)
 
@@ -168,11 +151,11 @@ class MendDialog(Dialog):
         with Vertical() as box:
             box.border_title = "Mend (enter mends, escape closes)"
             yield OptionList(
-                *(Option(f"{lane}: {fault_words(f.kind, f.target, f.value)}") for lane, f in self._faults),
+                *(Option(f"{lane.name}: {fault_words(f.kind, f.target, f.value, lane)}") for lane, f in self._faults),
                 markup=False,
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         lane, fault = self._faults[event.option_index]
-        self.dashboard.command(MendFault(fault.kind, lane, fault.target))
+        self.dashboard.command(MendFault(fault.kind, lane.name, fault.target))
         self.dismiss()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from subsecond.engine.feed import FaultNote, LaneInfo, ParameterInfo
 from subsecond.tui.knobs import default_of
-from subsecond.tui.screens.fault_dialogs import fault_words
+from subsecond.tui.screens.fault_words import fault_words
 from subsecond.tui.snapshot import LaneView, Snapshot
 from subsecond.tui.verdict import clock_words
 from subsecond.tui.widgets.bars import ServerBar
@@ -117,8 +117,9 @@ def _fault_row(snapshot: Snapshot, fault: FaultNote, *, is_active: bool) -> Tabl
     else:
         word = "! until" if is_active else "mended at" if fault in snapshot.mended else "over since"
         state = f"{word} {clock_words(fault.until_ps)}"
-    lane = snapshot.hello.lanes[fault.lane].name
-    cells = (clock_words(fault.at_ps), lane, fault_words(fault.kind, fault.target, fault.value), state)
+    lane = snapshot.hello.lanes[fault.lane]
+    words = fault_words(fault.kind, fault.target, fault.value, lane)
+    cells = (clock_words(fault.at_ps), lane.name, words, state)
     return TableRow(fault_key(fault), cells, ink="bad" if is_active else "quiet")
 
 

@@ -175,7 +175,7 @@ class PipelinesView(View):
         if snapshot is None or not active:
             self.notify("Nothing is broken.", severity="warning", markup=False)
             return
-        named = [(snapshot.hello.lanes[fault.lane].name, fault) for fault in active]
+        named = [(snapshot.hello.lanes[fault.lane], fault) for fault in active]
         table = self.query_one("#faults", LiveTable)
         if table.has_focus:
             named = [one for one in named if fault_key(one[1]) == table.cursor_key]
@@ -184,7 +184,7 @@ class PipelinesView(View):
                 return
         if len(named) == 1:
             lane, fault = named[0]
-            self.dashboard.command(MendFault(fault.kind, lane, fault.target))
+            self.dashboard.command(MendFault(fault.kind, lane.name, fault.target))
         else:
             self.app.push_screen(MendDialog(named))
 

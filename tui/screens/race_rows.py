@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from subsecond.tui.screens.fault_words import brief_fault_words
 from subsecond.tui.screens.panel import columns_row, row, wrapped
 from subsecond.tui.snapshot import LaneView, Snapshot
 from subsecond.tui.stats import Kept, Stats
@@ -95,10 +96,15 @@ def _lane_block(snapshot: Snapshot, place: int, lane: LaneView, width: int, *, i
 def _lane_head(place: int, lane: LaneView, width: int) -> Row:
     info, gauges = lane.info, lane.gauges
     name = f"{lane_mark(place)} {info.name}"
-    faults = "" if gauges is None or not gauges.faults else f" FAULT: {', '.join(gauges.faults)}"
+    faults = "" if gauges is None or not gauges.faults else f" FAULT: {_faults(lane)}"
     status = "" if info.status == "shipping" else f" [{info.status}]"
     rest = max(0, width - len(name) - len(faults))
     return ((name, f"line{place % 4}"), (fit(f"{status} {info.label}", rest), "quiet"), (faults, "bad"))
+
+
+def _faults(lane: LaneView) -> str:
+    """What is broken in a pipeline now."""
+    return "" if lane.gauges is None else ", ".join(brief_fault_words(fault, lane.info) for fault in lane.gauges.faults)
 
 
 def _limit(turn_ps: int | None) -> str:
@@ -132,7 +138,7 @@ def lane_turns(snapshot: Snapshot) -> list[LaneTurns]:
     for place, lane in enumerate(snapshot.lanes):
         turns = lane.open
         if turns is not None:
-            alert = "" if lane.gauges is None else ", ".join(lane.gauges.faults)
+            alert = _faults(lane)
             names = {turn.session: name for turn in turns.oldest if (name := snapshot.agents.name_of(turn.session))}
             found.append(LaneTurns(place, lane.info.name, turns.at_ps, turns.oldest, turns.num_open, alert, names))
     return found

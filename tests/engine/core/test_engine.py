@@ -250,7 +250,7 @@ def test_small_runs_do_not_wait_for_a_compile(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.parametrize("leaves", ["run.push-1.py311.nbi", "run.next_at-2.py311.nbi"])
-def test_a_compile_that_was_cut_off_counts_as_none(leaves: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_compile_that_was_cut_off_is_none(leaves: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="numba is missing")
     monkeypatch.setenv("SUBSECOND_CACHE_DIR", str(tmp_path))
     monkeypatch.delitem(sys.modules, "subsecond.engine.core.kernel_compiled.run", raising=False)
