@@ -92,6 +92,7 @@ class View(Screen[None]):
     View { layers: default above; }
     View.-too-small { overflow: hidden; }
     View.-too-small > TooSmall { display: block; }
+    View Footer.-compact FooterKey.-command-palette { margin-right: 0; }
     View.-narrow FooterKey.-command-palette { display: none; }
     """
     AUTO_FOCUS: ClassVar[str | None] = "LiveTable"

@@ -81,7 +81,7 @@ class Waterfall(Canvas):
         end = max([1, *(lane.total_ps for lane in self._lanes), int((self._budget_ps or 0) * 1.1)])
         names = 19 if width >= 50 else 3
         longest = max((width_of(note) for lane in self._lanes for note in lane.notes), default=0)
-        notes = min(longest, max(26, width // 4)) if width >= 110 else 0
+        notes = min(longest + 1, max(26, width // 4)) if width >= 110 and longest else 0
         columns = width - names - notes - (15 if width >= 50 else 9)
         rows: list[Row] = []
         for lane in self._lanes:
