@@ -40,6 +40,16 @@ def test_without_turns_every_screen_says_what_it_waits_for(
     kit.run(body, messages, size)
 
 
+def test_what_keeps_a_service_from_being_ready_is_said_until_it_is(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        assert "Compiling the core: about half a minute" in " ".join(kit.text_of(app).split())
+        app.travel.home.take(HELLO)
+        await kit.settle(app, pilot)
+        assert "Compiling" not in kit.text_of(app)
+
+    kit.run(body, [], waiting="compiling the core: about half a minute")
+
+
 def test_gauges_alone_show_what_is_under_way(kit: SimpleNamespace) -> None:
     gauges = next(m for m in reversed(MESSAGES) if isinstance(m, Gauges) and m.lane == 0)
 
@@ -72,6 +82,7 @@ def test_a_service_that_has_gone_can_be_started_again(kit: SimpleNamespace) -> N
 
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         assert "Restart service" in kit.keys_of(app)
+        assert "NO SERVICE, R starts it again: the service has ended" in kit.text_of(app)
         await kit.press(app, pilot, "R")
 
     kit.run(body, [*MESSAGES, Gone("the service has ended")], restart=restart)
