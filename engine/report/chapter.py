@@ -40,6 +40,8 @@ class Chapter:
 
     Attributes:
         name: what it is called.
+        end_ps: of the recording.
+        since_ps, until_ps: only turns that began from then on, and until then, are meant; None: all.
         measures: by agent kind and lane.
         agents: from outside, as they were in the end.
     """
@@ -56,6 +58,15 @@ class Chapter:
     knobs: tuple[tuple[int, SetKnob], ...]
     annotations: tuple[Annotation, ...]
     agents: tuple[OutsideAgent, ...]
+    since_ps: int | None = None
+    until_ps: int | None = None
+
+    @property
+    def window_ps(self) -> tuple[int, int]:
+        """From when to when it is about the recording; never empty."""
+        begin = min(self.since_ps or 0, max(self.end_ps - 1, 0))
+        end = self.end_ps if self.until_ps is None else min(self.until_ps, self.end_ps)
+        return begin, max(end, begin + 1)
 
     @property
     def kinds(self) -> list[str]:
@@ -63,15 +74,15 @@ class Chapter:
         return [kind for kind in self.hello.agents if any(len(side.of_kind(kind)) for side in self.sides)]
 
 
-def chapter_of(path: Path, name: str) -> Chapter:
-    """Gather what a report says about a recording.
+def chapter_of(path: Path, name: str, *, since_ps: int | None = None, until_ps: int | None = None) -> Chapter:
+    """Gather what a report says about a recording, or about turns that began in a part of it.
 
     Raises:
         InputError: it cannot be read.
     """
     with Recording.open(path) as recording:
         hello, metadata = recording.hello(), recording.metadata()
-        sides = read_sides(recording, name)
+        sides = read_sides(recording, name, since_ps=since_ps, until_ps=until_ps)
         faults, knobs, annotations = recording.faults(), recording.knobs(), recording.annotations()
         agents = recording.outside_agents()
         end_ps = metadata.end_ps or recording.duration_ps
@@ -95,6 +106,8 @@ def chapter_of(path: Path, name: str) -> Chapter:
         knobs=tuple(knobs),
         annotations=tuple(annotations),
         agents=tuple(agents),
+        since_ps=since_ps,
+        until_ps=until_ps,
     )
 
 
@@ -111,18 +124,18 @@ class Series:
     p95_ms: list[float | None]
 
 
-def series_of(side: Side, end_ps: int) -> Series:
-    """Latency of the answered turns of a side over time."""
+def series_of(side: Side, end_ps: int, begin_ps: int = 0) -> Series:
+    """Latency of the answered turns of a side over time, all of which began between two instants."""
     answered = side.answered
     count = min(max(int(answered.sum()) // USUAL_TURNS, POINTS[0]), POINTS[1])
-    width = max(LEAST_PS, -(-end_ps // count))
-    point, latency = side.start_ps[answered] // width, side.latency_ps[answered]
+    width = max(LEAST_PS, -((begin_ps - end_ps) // count))
+    point, latency = (side.start_ps[answered] - begin_ps) // width, side.latency_ps[answered]
     order = np.lexsort((latency, point))
     point, latency = point[order], latency[order]
-    points = np.arange(-(-end_ps // width))
+    points = np.arange(-((begin_ps - end_ps) // width))
     begin, end = (np.searchsorted(point, points, side=at) for at in ("left", "right"))
     return Series(
-        at_s=((points + 0.5) * width / PS_PER_S).tolist(),
+        at_s=((begin_ps + (points + 0.5) * width) / PS_PER_S).tolist(),
         p50_ms=_ranked(latency, begin, end, 0.50, 1),
         p95_ms=_ranked(latency, begin, end, 0.95, LEAST_TURNS),
     )

@@ -40,8 +40,9 @@ MOST_WORDS = 12
 def over_time(chapter: Chapter, kind: str) -> Figure:
     """Median and 95th percentile of an agent kind over time, with what happened to the run."""
     traces = []
+    begin_ps, end_ps = chapter.window_ps
     for number, side in enumerate(chapter.sides):
-        series = series_of(side.of_kind(kind), chapter.end_ps)
+        series = series_of(side.of_kind(kind), end_ps, begin_ps)
         for name, values, dash, width in (("p95", series.p95_ms, "solid", 2.0), ("p50", series.p50_ms, "dot", 1.5)):
             traces.append(
                 {
@@ -56,7 +57,7 @@ def over_time(chapter: Chapter, kind: str) -> Figure:
             )
     shapes, words = _marks(chapter)
     layout = {
-        "xaxis": {"title": {"text": "virtual time, s"}, "range": [0, chapter.end_ps / PS_PER_S]},
+        "xaxis": {"title": {"text": "virtual time, s"}, "range": [begin_ps / PS_PER_S, end_ps / PS_PER_S]},
         "yaxis": {"title": {"text": "latency"}, **TIMES},
         "shapes": [*shapes, *_limits(chapter, kind, "y")],
         "annotations": words,
@@ -67,12 +68,14 @@ def over_time(chapter: Chapter, kind: str) -> Figure:
 
 def _marks(chapter: Chapter) -> tuple[list[Figure], list[Figure]]:
     """Faults as bands, turned knobs and annotations as lines, each with its words."""
-    end_s = chapter.end_ps / PS_PER_S
+    first_s, end_s = (at_ps / PS_PER_S for at_ps in chapter.window_ps)
     names = [lane.name for lane in chapter.hello.lanes]
     bands, words = [], []
     for fault in chapter.faults:
-        begin = fault.at_ps / PS_PER_S
+        begin = max(fault.at_ps / PS_PER_S, first_s)
         until = end_s if fault.until_ps is None else min(fault.until_ps / PS_PER_S, end_s)
+        if begin > until:
+            continue
         lane = fault.lane if 0 <= fault.lane < len(names) else 0
         bands.append(_band(begin, until, _lane(lane)))
         words.append((begin, f"{fault.kind.replace('_', ' ')} · {names[lane]}"))
@@ -82,7 +85,7 @@ def _marks(chapter: Chapter) -> tuple[list[Figure], list[Figure]]:
     for note in chapter.annotations:
         bands.append(_line(note.at_ps / PS_PER_S, "solid"))
         words.append((note.at_ps / PS_PER_S, note.text))
-    shown = sorted(dict.fromkeys(words))[:MOST_WORDS]
+    shown = sorted(dict.fromkeys(word for word in words if first_s <= word[0] <= end_s))[:MOST_WORDS]
     return bands, [_word(at, text, row % 3) for row, (at, text) in enumerate(shown)]
 
 

@@ -150,6 +150,9 @@ def _facts(chapter: Chapter) -> Html:
         f"seed {hello.seed}",
         f"recorded {began}, version {known.package_version}",
     ]
+    if chapter.since_ps is not None or chapter.until_ps is not None:
+        begin, end = (at_ps / PS_PER_S for at_ps in chapter.window_ps)
+        facts.append(f"only turns that began from {begin:,.1f} s to {end:,.1f} s")
     if known.digest:
         facts.append(f"digest {known.digest}")
     if not known.is_finished:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from subsecond.engine.recording.reader import Recording
+
 Command = Callable[..., tuple[int, str, str]]
 QUICK = ("--set", "duration_s=30", "--set", "coding.sessions=3", "--set", "voice.sessions=3")
 
@@ -25,6 +27,18 @@ def test_a_report_is_written_whole(command: Command, file: Path, tmp_path: Path)
     assert text.endswith("</html>\n")
     assert command("report", file, file, "-o", out) == (0, "", "")
     assert "2 recordings compared" in out.read_text(encoding="utf-8")
+
+
+def test_a_report_on_a_part_says_so(command: Command, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert command("report", file, "-o", out, "--since", "10s", "--until", "20s") == (0, "", "")
+    assert "only turns that began from 10.0 s to 20.0 s" in out.read_text(encoding="utf-8")
+    with Recording.open(file) as recording:
+        begun = [10 * 10**12 <= one.start_ps <= 20 * 10**12 for one in recording.turn_ends()]
+    assert 0 < sum(begun) < len(begun)
+    assert f"{sum(begun)} turns on 2 pipelines" in out.read_text(encoding="utf-8")
+    assert command("report", file, "-o", out, "--since", "1h") == (0, "", "")
+    assert "0 turns on 2 pipelines" in out.read_text(encoding="utf-8")
 
 
 def test_a_report_goes_to_standard_output(command: Command, file: Path) -> None:

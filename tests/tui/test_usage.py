@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from subsecond.tui.cli.examples import EXAMPLES
+
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -57,6 +59,24 @@ def test_a_number_that_an_option_cannot_take_is_named(
     code, out, error = command(*arguments)
     assert (code, out, error.count("\n")) == (2, "", 1)
     assert error.startswith(f"subsecond: {option}: got '{value}', expected a")
+
+
+@pytest.mark.parametrize("words", EXAMPLES)
+def test_the_help_of_every_command_shows_examples_with_options_that_it_has(command: Command, words: str) -> None:
+    code, out, error = command(*words.split(), "--help")
+    assert (code, error) == (0, "")
+    for line in EXAMPLES[words]:
+        assert line in map(str.strip, out.splitlines())
+        _, found, arguments = line.partition(f"subsecond {words}")
+        assert found
+        assert all(word in out.partition("Examples:")[0] for word in arguments.split() if word.startswith("-"))
+
+
+def test_every_command_has_examples(command: Command) -> None:
+    for group in ("", "catalog", "recordings"):
+        listed = command(*group.split(), "--help")[1].partition("Commands:\n")[2].splitlines()
+        names = [line.split()[0] for line in listed if line.startswith("  ") and line[2:3].strip()]
+        assert {f"{group} {name}".strip() for name in names} <= {*EXAMPLES, "catalog", "recordings"}
 
 
 def test_the_version_is_shown(command: Command) -> None:

@@ -14,6 +14,7 @@ import typer
 from subsecond.engine.errors import SubsecondError
 from subsecond.tui.cli import comparing, keeping
 from subsecond.tui.cli.catalog import app as catalog_app
+from subsecond.tui.cli.examples import add_examples
 from subsecond.tui.cli.options import number as _number
 from subsecond.tui.cli.options import whole as _whole
 
@@ -392,6 +393,7 @@ def validate(
 
 comparing.add_commands(app)
 keeping.add_commands(app)
+add_examples(app)
 
 
 def main() -> None:

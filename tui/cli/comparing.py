@@ -104,6 +104,8 @@ def report(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings; several are compared, too.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The page; - for standard output.")],
     budget: _Budget = None,
+    since: _Since = None,
+    until: _Until = None,
 ) -> None:
     """Write one HTML page about recordings: verdict, budgets, latency over time, stages, longest turns, sources.
 
@@ -111,4 +113,4 @@ def report(
     """
     from subsecond.tui.cli.report import report_command
 
-    report_command(files=files, out=out, budget=budget)
+    report_command(files=files, out=out, budget=budget, since=since, until=until)

@@ -10,13 +10,15 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.report.chapter import chapter_of
 from subsecond.engine.report.page import page, plot_script
 
-from .compare import compare_sides, main_budgets, source_names
+from .compare import compare_sides, main_budgets, read_window, source_names
 from .output import check_writable, write_text
 
 __all__ = ["report_command"]
 
 
-def report_command(*, files: Sequence[Path], out: Path, budget: str | None) -> None:
+def report_command(
+    *, files: Sequence[Path], out: Path, budget: str | None, since: str | None, until: str | None
+) -> None:
     """Write a report on recordings.
 
     Raises:
@@ -25,8 +27,12 @@ def report_command(*, files: Sequence[Path], out: Path, budget: str | None) -> N
     check_writable(out, "--out")
     if any(out.exists() and path.exists() and out.samefile(path) for path in files):
         raise InputError("--out", "", str(out), "a file that is none of the recordings")
+    window = read_window(since, until)
     plotting = plot_script()
-    chapters = [chapter_of(path, name) for path, name in zip(files, source_names(files), strict=True)]
+    chapters = [
+        chapter_of(path, name, since_ps=window[0], until_ps=window[1])
+        for path, name in zip(files, source_names(files), strict=True)
+    ]
     budgets = [own for chapter in chapters for own in chapter.budgets]
     kinds = list(dict.fromkeys(kind for chapter in chapters for kind in chapter.hello.agents))
     comparisons: list[Comparison] = []

@@ -1,0 +1,74 @@
+"""What the help of each command shows it at work with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+__all__ = ["EXAMPLES", "add_examples"]
+
+#: Words of a command -> lines of a shell.
+EXAMPLES: Final = {
+    "run": (
+        "subsecond run",
+        "subsecond run call-center --set gpu.replicas=2 --record race.subsecond --json out.json",
+    ),
+    "live": ("subsecond live --speed 2 --set coding.sessions=48",),
+    "serve": (
+        "subsecond serve call-center --port 8765 --record race.subsecond",
+        "subsecond serve --mqtt mqtt://ada@broker.lab:1883/team",
+    ),
+    "tui": (
+        "subsecond tui --attach ws://127.0.0.1:8765/v1/observe",
+        "subsecond tui --mqtt mqtt://ada@broker.lab:1883/team",
+    ),
+    "record": (
+        "subsecond record --mqtt mqtt://broker.lab/team --out recordings/",
+        "subsecond record --mqtt mqtt://broker.lab/team --out one.subsecond --run 05ae123178f2",
+    ),
+    "broker": ("SUBSECOND_MQTT_PASSWORD=... subsecond broker --user ada --host 0.0.0.0",),
+    "agent": ("subsecond agent coding --model gpt-oss-120b@gpu --sessions 4 --duration 60",),
+    "replay": (
+        "subsecond replay race.subsecond --at 1:30 --paused",
+        "subsecond replay race.subsecond --at 90s --view turn --screenshot turn.svg",
+    ),
+    "scenarios": ("subsecond scenarios",),
+    "validate": ("subsecond validate --json validation.json",),
+    "compare": (
+        "subsecond compare before.subsecond after.subsecond",
+        "subsecond compare race.subsecond --since 30s --budget voice-sub-second",
+    ),
+    "rerun": (
+        "subsecond rerun race.subsecond --set gpu.replicas=2 --record again.subsecond",
+        "subsecond rerun race.subsecond --pipelines gpu,gpu-b200 --no-faults",
+    ),
+    "report": (
+        "subsecond report race.subsecond -o report.html",
+        "subsecond report before.subsecond after.subsecond -o report.html --since 30s",
+    ),
+    "show": ("subsecond show race.subsecond", "subsecond show race.subsecond --json -"),
+    "export": (
+        "subsecond export race.subsecond -o race.parquet",
+        "subsecond export race.subsecond --format csv -o - --lane gpu --since 90s --until 2m",
+        "subsecond export race.subsecond -o traces.json",
+    ),
+    "recordings list": ("subsecond recordings list recordings/",),
+    "recordings rescue": ("subsecond recordings rescue damaged.subsecond -o saved.subsecond",),
+    "recordings prune": ("subsecond recordings prune --older-than 7d --keep 5 --dry-run",),
+    "catalog list": ("subsecond catalog list",),
+    "catalog show": ("subsecond catalog show gpu",),
+}
+
+
+def add_examples(app: typer.Typer, words: str = "") -> None:
+    """Let the help of every command end with its examples."""
+    for command in app.registered_commands:
+        assert command.callback is not None  # as all that a decorator has made
+        name = f"{words}{command.name or command.callback.__name__}"
+        if name in EXAMPLES:
+            # \b keeps the lines as they are
+            command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in EXAMPLES[name])])
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        add_examples(group.typer_instance, f"{words}{group.name} ")
