@@ -12,7 +12,7 @@ from subsecond.engine.comparison.words import share, time_words
 from subsecond.engine.feed import SetKnob
 from subsecond.engine.findings import stage_words
 
-__all__ = ["WhatIf", "what_if"]
+__all__ = ["WhatIf", "prepare", "what_if"]
 
 PS_PER_MS = 10**9
 #: Stages that are shown, those that change most, and the least change of a mean that is.
@@ -78,6 +78,16 @@ def _line(name: str, was: str, would: str, change: str) -> str:
 
 def _change(ps: float) -> str:
     return f"{'+' if ps >= 0 else '-'}{time_words(abs(ps))}"
+
+
+def prepare() -> None:
+    """Load what a first `what_if` would have to load: programs, and the compiled core if there is one."""
+    import subsecond.agents.rerun
+    import subsecond.engine.comparison.compare  # noqa: F401
+    from subsecond.engine.core.execution import load_kernel, plan_execution
+
+    if plan_execution(0).compiled:
+        load_kernel(True)
 
 
 def what_if(path: Path, knob: SetKnob) -> WhatIf:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from subsecond.engine.feed import LaneInfo, ParameterInfo, SetKnob
 from subsecond.tui.knobs import default_of, knobs_of, number_of, shown, typed_value
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.steps import steps_of
+from subsecond.tui.what_if import prepare
 from subsecond.tui.widgets.slider import Slider
 
 __all__ = ["KnobDialog"]
@@ -113,6 +115,8 @@ class KnobDialog(Dialog):
             options.highlighted = self._place(self._parameter.value)
             options.focus()
         self._tell(self._typed)
+        if self.dashboard.travel.replay is not None:  # while a value is chosen, what its outcome takes is loaded
+            self.run_worker(asyncio.to_thread(prepare), group="prepare", exit_on_error=False)
 
     def _fill(self, slider: Slider) -> None:
         assert self._number is not None

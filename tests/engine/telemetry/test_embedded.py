@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Hello
+from subsecond.engine.feed import Hello, TurnEnd
 from subsecond.engine.telemetry.broker import read_broker
 from subsecond.engine.telemetry.embedded import EmbeddedBroker
 from subsecond.engine.telemetry.listener import Away
@@ -26,11 +27,18 @@ PYTHON = Path(__file__).parents[3] / ".venv-broker" / "bin" / "python"
 @contextmanager
 def broker(*options: str, password: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`subsecond broker` on any free port; yields its address."""
+    with program("broker", "--port", "0", *options, password=password) as found:
+        yield found
+
+
+@contextmanager
+def program(*arguments: str, password: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A command that starts a broker, in the environment of that; yields the broker's address."""
     if not PYTHON.exists():
         if os.environ.get("SUBSECOND_CI"):
             pytest.fail("the environment of the embedded broker is not set up")
         pytest.skip("the environment of the embedded broker is not set up: scripts/test does it")
-    command = [str(PYTHON), "-m", "subsecond.tui.cli", "broker", "--port", "0", *options]
+    command = [str(PYTHON), "-m", "subsecond.tui.cli", *arguments]
     environment = os.environ | {"SUBSECOND_MQTT_PASSWORD": password}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -60,6 +68,28 @@ def test_turns_come_through_and_the_past_with_them(kit: SimpleNamespace) -> None
             await late.close()
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
+
+    asyncio.run(run())
+
+
+def test_an_engine_may_have_its_broker_in_its_own_process(kit: SimpleNamespace) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 1883))
+        except OSError:
+            pytest.skip("another broker has the usual port")
+
+    async def run() -> None:
+        options = ("--port", "0", "--speed", "20", "--set", "coding.sessions=4", "--no-gateway", "--mqtt", "embedded")
+        with program("serve", "playground", *options) as (url, process):
+            told = read_broker(url)
+            ear = kit.Ear(told, past_batches=None)
+            await ear.until(lambda: ear.all(Status) and ear.all(Hello) and ear.all(TurnEnd), "turns")
+            assert ear.all(Status)[-1].online
+            process.send_signal(signal.SIGTERM)
+            await ear.until(lambda: ear.all(Away), "the end of both")
+            await ear.close()
 
     asyncio.run(run())
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.processes import until
+from support.terminal import Terminal
 
 from subsecond.agents.rerun import Changes, rerun
 from subsecond.engine.feed import Clock, Gauges, KeepRecording, Load, Notice, Pause, SetKnob, SetLoad, TurnEnd
@@ -66,6 +69,27 @@ def test_an_engine_tells_obeys_and_leaves_a_last_will(mqtt: SimpleNamespace) -> 
         await ear.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_a_race_on_the_dashboard_tells_a_broker_too(mqtt: SimpleNamespace, tmp_path: Path) -> None:
+    live = f"{sys.executable} -m subsecond.tui.cli live --head-start 0 --mqtt {mqtt.mosquitto.url} --mqtt-control"
+
+    async def run(terminal: Terminal) -> None:
+        ear = mqtt.Ear(mqtt.broker, past_batches=None)
+        await ear.until(lambda: ear.all(Status) and ear.all(TurnEnd), "turns")
+        assert ear.all(Status)[-1].takes_commands
+        await asyncio.to_thread(terminal.press, "q")
+        await ear.until(lambda: ear.all(Status)[-1].reason == "ended", "the end")
+        await ear.close()
+
+    with tempfile.TemporaryDirectory() as short:  # sockets take no long paths
+        terminal = Terminal(tmp_path, Path(short) / "tmux", 80, 24, command=live)
+        try:
+            terminal.has_turns()
+            asyncio.run(run(terminal))
+        finally:
+            terminal.close()
 
 
 def test_commands_are_not_heard_unless_that_is_wanted(mqtt: SimpleNamespace) -> None:
