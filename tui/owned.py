@@ -64,7 +64,7 @@ class OwnedService:
         usual = PORT if self._port is None else self._port
         port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(usual)
         command = [sys.executable, "-m", "subsecond.tui.cli", "serve", *self._arguments, "--port", port, "--owned"]
-        if self._port is None:
+        if self._port is None and not self.url:
             command.append("--or-any")  # several dashboards may run side by side
         environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
         if self.token is not None:

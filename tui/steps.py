@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import takewhile
 from typing import Final
 
@@ -48,6 +49,7 @@ def _factors(low: float, high: float, *, is_binary: bool) -> list[float]:
     if is_binary:
         first = max(0, math.floor(math.log2(max(low, 1.0))))
         return list(takewhile(lambda step: step <= high, (2.0**power for power in range(first, 64))))
+    low = max(low, sys.float_info.min)  # smaller ones come to be 0
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (float(f"{factor * 10.0**power:.6g}") for power in powers for factor in _TENS)
     return [step for step in steps if low <= step <= high]

@@ -239,7 +239,7 @@ def serve(
     )
 
 
-@app.command()
+@app.command(short_help="Watch and steer a service, or a fleet on a broker.")
 def tui(
     attach: Annotated[
         str | None, typer.Option(metavar="URL", help="Address that `subsecond serve` says.", show_default=False)
