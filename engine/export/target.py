@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.recording.places import is_recording
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["STDOUT", "writing"]
 
@@ -23,7 +28,7 @@ STDOUT = Path("-")
 def writing(path: Path, begin: bytes, *, force: bool) -> Iterator[IO[bytes]]:
     """A file to write to, which gets its name when all is written; whatever goes wrong leaves nothing behind.
 
-    A device or a pipe, and standard output, are written to as they are.
+    A device or a pipe, and standard output, are written to as they are; a terminal gets no characters that steer it.
 
     Args:
         begin: what a file of this kind begins with: one that lies there and does not is of another kind.
@@ -34,7 +39,7 @@ def writing(path: Path, begin: bytes, *, force: bool) -> Iterator[IO[bytes]]:
     """
     if path == STDOUT:
         sys.stdout.flush()
-        yield sys.stdout.buffer
+        yield _Terminal(sys.stdout.buffer) if sys.stdout.isatty() else sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     target = _checked(path, begin, force=force)
@@ -53,6 +58,23 @@ def writing(path: Path, begin: bytes, *, force: bool) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+class _Terminal(io.BytesIO):
+    """Hands text on to a terminal, with `?` for what would steer it; what is written is whole lines."""
+
+    def __init__(self, to: IO[bytes]) -> None:
+        super().__init__()
+        self._to = to
+
+    def write(self, data: Buffer, /) -> int:
+        text = bytes(data).decode("utf-8", "replace")
+        self._to.write("".join("?" if _steers(letter) else letter for letter in text).encode())
+        return len(text)
+
+
+def _steers(letter: str) -> bool:
+    return letter not in "\t\r\n" and unicodedata.category(letter) in ("Cc", "Cf")
 
 
 def _checked(path: Path, begin: bytes, *, force: bool) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from subsecond.engine.errors import InputError
 from subsecond.engine.export.formats import FORMATS, export
 from subsecond.engine.export.tables import Window
+from subsecond.engine.export.target import STDOUT, writing
 from subsecond.engine.recording.reader import Recording
 
 
@@ -37,6 +39,17 @@ def test_the_same_kind_is_replaced_and_another_is_not(kind: str, recorded: Path,
     write(recorded, kind, out, force=True)
     assert out.read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_terminal_gets_nothing_that_steers_it_and_a_pipe_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'name,"\x1b[31mré\x1b]0;x\x07\x9b\u202e"\t\r\n'.encode()
+    for is_terminal, shown in ((False, text), (True, 'name,"?[31mré?]0;x???"\t\r\n'.encode())):
+        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        monkeypatch.setattr(out, "isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        monkeypatch.setattr(sys, "stdout", out)
+        with writing(STDOUT, b"", force=False) as file:
+            file.write(text)
+        assert out.buffer.getvalue() == shown  # type: ignore[attr-defined]
 
 
 def test_a_recording_is_never_replaced(recorded: Path, tmp_path: Path) -> None:
