@@ -7,6 +7,7 @@ from textual.widget import Widget
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.load_dialog import LoadField
 from subsecond.tui.screens.panel import Panel
+from subsecond.tui.screens.turn import StagesScroll
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.snippets import Snippets
 from subsecond.tui.widgets.table import LiveTable
@@ -47,4 +48,4 @@ def words_for(widget: Widget | None) -> str:
         return _FILTER
     if isinstance(widget, LoadField):
         return _LOAD
-    return widget.help_text if isinstance(widget, Panel | Timeline) else ""
+    return widget.help_text if isinstance(widget, Panel | Timeline | StagesScroll) else ""

@@ -21,9 +21,19 @@ from subsecond.tui.widgets.canvas import Row
 from subsecond.tui.widgets.text import time_text
 from subsecond.tui.widgets.waterfall import Waterfall, WaterfallLane
 
-__all__ = ["TurnView", "latest_late", "waterfall_lanes"]
+__all__ = ["StagesScroll", "TurnView", "latest_late", "waterfall_lanes"]
 
 PS_PER_S = 10**12
+
+
+class StagesScroll(VerticalScroll):
+    """Where the stages of a turn stand, more of them than rows if need be."""
+
+    help_text = (
+        "The stages of the turn, each pipeline below the other, drawn to one scale from the moment the user began to "
+        "wait: when each began, how long it took, and what it waited for. The upright line is the budget. Up and down "
+        "scroll."
+    )
 
 
 class TurnView(View):
@@ -67,8 +77,12 @@ class TurnView(View):
         return "Turn" if self.turn is None else f"Turn {self.turn}"
 
     def panels(self) -> ComposeResult:
-        yield Panel(id="turn-head", empty="No turn has missed its budget yet. Open one from the race or the sessions.")
-        with VerticalScroll():
+        yield Panel(
+            id="turn-head",
+            empty="No turn has missed its budget yet. Open one from the race or the sessions.",
+            help="Which turn this is: its agent and session, its prompt and reply in tokens, and how long each took.",
+        )
+        with StagesScroll():
             yield Waterfall()
         yield Panel("Against the budget", id="remedy", empty="Nothing to say about it yet.", help=self.ABOUT)
 
