@@ -70,8 +70,8 @@ prepare() {
     fi
     : >"$log" || die "cannot write $log"
     rm -f "$stamp"
-    if ! install "$1" fast tokens && ! install "$1" fast; then
-        install "$1" || explain "cannot install requirements/$1.txt"
+    if ! install "$1" fast tokens report && ! install "$1" fast report; then
+        install "$1" report || explain "cannot install requirements/$1.txt"
         say "numba has no build for this Python: the core runs uncompiled, many times slower, with equal results"
     fi
     install_project || explain "cannot install the project itself"
