@@ -234,7 +234,8 @@ class SubsecondApp(App[None]):
         """Send a command; say so if nobody takes it. A knob of a recording shows what would have been."""
         replay = self.travel.replay
         if isinstance(command, SetKnob) and replay is not None:
-            self.push_screen(WhatIfDialog(replay.path, command))
+            at_ps = 0 if self.snapshot is None else self.snapshot.at_ps
+            self.push_screen(WhatIfDialog(replay.path, command, at_ps))
             return
         self.run_worker(self._send(command), exit_on_error=False)
 

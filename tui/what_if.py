@@ -36,7 +36,7 @@ class WhatIf:
     def lines(self) -> Iterator[str]:
         """A line per measure: as it was, as it would have been, the difference."""
         if not any(found.first.answered for found in self.comparison.kinds):
-            yield "No turn of the recording has been answered."
+            yield "No turn that began then has been answered."
             return
         yield f"{'':<30}{'was':>11}{'would be':>11}{'change':>14}"
         for found in self.comparison.kinds:
@@ -90,8 +90,11 @@ def prepare() -> None:
         load_kernel(True)
 
 
-def what_if(path: Path, knob: SetKnob) -> WhatIf:
+def what_if(path: Path, knob: SetKnob, since_ps: int | None = None, until_ps: int | None = None) -> WhatIf:
     """Run a recording's sessions again on the pipeline of a knob, with its value; takes a while.
+
+    Args:
+        since_ps, until_ps: only turns that began from then on, and until then, are compared; all of them run.
 
     Raises:
         InputError: the pipeline cannot be built so, or the recording cannot run again.
@@ -105,8 +108,8 @@ def what_if(path: Path, knob: SetKnob) -> WhatIf:
     with Recording.open(path) as recording:
         changes = Changes((f"pipelines.{knob.lane}.{knob.key}={setting(knob.value)}",), (knob.lane,))
         again = rerun(recording, changes)
-        (was,) = read_sides(recording, "was", [knob.lane])
+        (was,) = read_sides(recording, "was", [knob.lane], since_ps=since_ps, until_ps=until_ps)
         budgets = budgets_in(recording.hello())
-    (would,) = sides_of(again.tables, again.hello, "would be", again.end_ps, None, None)
+    (would,) = sides_of(again.tables, again.hello, "would be", again.end_ps, since_ps, until_ps)
     main = {budget.agents: budget for budget in reversed(budgets)}
     return WhatIf(knob, compare(was, would, budgets), main, again.remarks)

@@ -81,6 +81,26 @@ def test_a_knob_of_a_recording_shows_what_would_have_been(kit: SimpleNamespace, 
     watch(kit, recorded, body)
 
 
+def test_w_in_it_compares_the_turns_of_a_window(kit: SimpleNamespace, recorded: Path) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        knob = SetKnob("gpu", "router_ms", 500.0)
+        app.command(knob)
+        await kit.settle(app, pilot)
+        await kit.until(app, pilot, lambda: "again…" not in outcome(app))
+        whole = outcome(app)
+        assert "All turns of the recording" in kit.text_of(app)
+        assert app.snapshot is not None
+        app.screen._at_ps = 40 * 10**12  # as if that instant had been shown
+        await kit.press(app, pilot, "w")
+        await kit.until(app, pilot, lambda: outcome(app) != whole)
+        assert "Turns that began from 0:00.0 to 0:40.0" in kit.text_of(app)
+        found = what_if(recorded, knob, 0, 40 * 10**12)
+        assert all(line in outcome(app) for line in found.lines())
+        assert found.comparison.kinds[0].first.turns < what_if(recorded, knob).comparison.kinds[0].first.turns
+
+    watch(kit, recorded, body)
+
+
 def test_w_asks_for_a_parameter_of_a_recording(kit: SimpleNamespace, recorded: Path) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, "w")
