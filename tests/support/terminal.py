@@ -37,7 +37,7 @@ class Terminal:
         self._tmux = ["tmux", "-u", "-S", str(socket), "-f", os.devnull]
         self._folder = folder
         self._environment = {
-            **{key: value for key, value in os.environ.items() if key not in ("TMUX", "NO_COLOR")},
+            **{key: value for key, value in os.environ.items() if key not in ("TMUX", "NO_COLOR", "COLUMNS", "LINES")},
             "XDG_DATA_HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             **(environment or {}),
