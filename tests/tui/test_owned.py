@@ -39,10 +39,14 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnedSe
 def settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnedService]:
     """A service on a port that no other test's service takes while it is away."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-    with OwnedService(ARGUMENTS, port=port) as owned:
+    with OwnedService(ARGUMENTS, port=free_port()) as owned:
         yield owned
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        return int(other.getsockname()[1])
 
 
 def health(url: str) -> str:
@@ -180,7 +184,7 @@ def test_who_watches_it_shows_its_token(tmp_path: Path, monkeypatch: pytest.Monk
         async with aclosing(source.items()) as items:  # type: ignore[type-var]  # it is a generator
             return await asyncio.wait_for(anext(items), WAIT_S)
 
-    with OwnedService(ARGUMENTS, token="of this one") as owned:
+    with OwnedService(ARGUMENTS, port=free_port(), token="of this one") as owned:
         told = asyncio.run(first(LiveSource(owned.start())))
         assert isinstance(told, Gone)
         assert "another token" in told.reason
