@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,8 +69,22 @@ def test_a_dashboard_that_is_ended_from_outside_leaves_no_process(terminal: Term
     until(lambda: not is_alive(services[0]), "its service ends")
 
 
-@pytest.mark.parametrize("terminal", SIZES[:1], indirect=True, ids=["80x24"])
-def test_a_killed_service_is_said_and_can_be_started_again(terminal: Terminal) -> None:
+@pytest.fixture
+def settled(tmp_path: Path) -> Iterator[Terminal]:
+    """A dashboard whose service has a port that no other test's takes while it is away."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    with tempfile.TemporaryDirectory() as short:
+        command = f"{sys.executable} -m subsecond.tui.cli live --port {port}"
+        found = Terminal(tmp_path, Path(short) / "tmux", *SIZES[0], command=command)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def test_a_killed_service_is_said_and_can_be_started_again(settled: Terminal) -> None:
+    terminal = settled
     terminal.has_turns()
     first = terminal.services
     os.kill(first[0], signal.SIGKILL)
