@@ -115,11 +115,11 @@ class Stream:
 
     def marks(self) -> list[tuple[float, int]]:
         """(receive time, tokens so far)."""
-        raise NotImplementedError
+        raise NotImplementedError  # each protocol says its own
 
     def due_ms(self) -> tuple[float, float, int]:
         """TTFT, latency and tokens."""
-        raise NotImplementedError
+        raise NotImplementedError  # each protocol says its own
 
     def errors_s(self, pace: Pace) -> tuple[Times, list[float]]:
         """Error of each token, and of the gaps between frames."""
@@ -153,7 +153,7 @@ class TextStream(Stream):
     """Frames that carry text: tokens are counted as the service counts them."""
 
     def deltas(self) -> list[tuple[float, str]]:
-        raise NotImplementedError
+        raise NotImplementedError  # each protocol says its own
 
     def marks(self) -> list[tuple[float, int]]:
         counter, marks, given = default_counter(), [], 0

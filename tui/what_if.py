@@ -83,7 +83,7 @@ def _change(ps: float) -> str:
 def prepare() -> None:
     """Load what a first `what_if` would have to load: programs, and the compiled core if there is one."""
     import subsecond.agents.rerun
-    import subsecond.engine.comparison.compare  # noqa: F401
+    import subsecond.engine.comparison.compare  # noqa: F401  # for being loaded
     from subsecond.engine.core.execution import load_kernel, plan_execution
 
     if plan_execution(0).compiled:

@@ -309,7 +309,7 @@ def test_only_the_first_body_counts() -> None:
     assert gateway.send(HELLO) == []
     gateway.serve()
     assert gateway.send(HELLO) == []
-    assert gateway.session.ended("chat", None, 0.0) == ()  # type: ignore[arg-type]
+    assert gateway.session.ended("chat", None, 0.0) == ()  # type: ignore[arg-type]  # it is not looked at
 
 
 values = st.recursive(

@@ -35,7 +35,7 @@ def test_a_turn_from_hello_to_end() -> None:
     gateway = connect()
     gateway.send(TURN | {"pipeline": "gpu"})
     gateway.start("turn-0")
-    assert gateway.session.phase("turn-0", "prefill_queue", 12.34567, 3)[0].message["position"] == 3  # type: ignore[union-attr]
+    assert gateway.session.phase("turn-0", "prefill_queue", 12.34567, 3)[0].message["position"] == 3  # type: ignore[union-attr]  # a `Send`
     gateway.give("turn-0", 10)
     gateway.end("turn-0")
     assert gateway.requests["turn-0"].model == "sim@gpu"
@@ -57,14 +57,14 @@ def test_a_turn_from_hello_to_end() -> None:
             "other_pipelines_ms": {"gpu": 300.0},
         },
     ]
-    assert gateway.session.name == "load"  # type: ignore[attr-defined]
+    assert gateway.session.name == "load"  # type: ignore[attr-defined]  # of this session alone
 
 
 def test_stages_are_told_as_they_come() -> None:
     gateway = connect()
     gateway.send(TURN)
     [told] = gateway.session.phase("turn-0", "prefill", 12.34567, None)
-    assert told.message == {"op": "phase", "id": "a", "phase": "prefill", "at_ms": 12.346}  # type: ignore[union-attr]
+    assert told.message == {"op": "phase", "id": "a", "phase": "prefill", "at_ms": 12.346}  # type: ignore[union-attr]  # a `Send`
     assert gateway.session.phase("turn-9", "prefill", 1.0, None) == ()
 
 

@@ -383,7 +383,7 @@ def test_what_is_not_known_does_no_harm() -> None:
 def test_when_codex_sent_it(sent: Any, expected: float | None) -> None:
     gateway = connect()
     gateway.send(CREATE | {"client_metadata": {"x-codex-ws-stream-request-start-ms": sent}})
-    assert gateway.session.client_sent_ms == expected  # type: ignore[attr-defined]
+    assert gateway.session.client_sent_ms == expected  # type: ignore[attr-defined]  # of this session alone
 
 
 def test_codex_tools_and_items_are_accepted() -> None:

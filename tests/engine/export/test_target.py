@@ -49,7 +49,7 @@ def test_a_terminal_gets_nothing_that_steers_it_and_a_pipe_gets_all(monkeypatch:
         monkeypatch.setattr(sys, "stdout", out)
         with writing(STDOUT, b"", force=False) as file:
             file.write(text)
-        assert out.buffer.getvalue() == shown  # type: ignore[attr-defined]
+        assert out.buffer.getvalue() == shown  # type: ignore[attr-defined]  # a stream made here
 
 
 def test_a_recording_is_never_replaced(recorded: Path, tmp_path: Path) -> None:

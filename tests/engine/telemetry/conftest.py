@@ -32,7 +32,7 @@ class Ear:
         self.events: list[Event] = []
         self._also = also
         self._has_news = asyncio.Event()
-        self.listener = Listener(broker, self._take, **options)  # type: ignore[arg-type]
+        self.listener = Listener(broker, self._take, **options)  # type: ignore[arg-type]  # a test's own options
         self._task = asyncio.create_task(self.listener.run())
 
     def _take(self, event: Event) -> None:
@@ -70,7 +70,7 @@ class Voice:
         hello = playground()[0]
         assert isinstance(hello, Hello)
         self.hello = msgspec.structs.replace(hello, run=run)
-        self.telemetry = Telemetry(broker, **options)  # type: ignore[arg-type]
+        self.telemetry = Telemetry(broker, **options)  # type: ignore[arg-type]  # a test's own options
         self.telemetry.begin(self.hello, {"name": "playground"})
         self._task = asyncio.create_task(self.telemetry.run())
         self._turn = next(one for one in playground() if isinstance(one, TurnEnd))

@@ -206,7 +206,7 @@ def test_only_an_engine_that_is_gone_is_forgotten_and_only_after_a_question(kit:
                 forgotten.append(run)
                 return len(forgotten) > 1
 
-        app._listener = Ears()  # type: ignore[assignment]
+        app._listener = Ears()  # type: ignore[assignment]  # as far as it is asked
         await kit.press(app, pilot, "delete")
         assert any("only one that has ended or died" in one.message for one in app._notifications)
         await kit.press(app, pilot, "end", "delete", "escape")
