@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -21,8 +20,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from crowd import crowd_settings
-from service import watch
+from service import measured
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -91,21 +89,7 @@ async def singly(broker: Broker, turns: list[TurnEnd], qos: int, window: int) ->
 
 async def cost(what: str, sessions: int, seconds: float, *options: str) -> None:
     """How late a service handles events."""
-    settings = [word for setting in crowd_settings(sessions) for word in ("--set", setting)]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", "0"),
-        *("--head-start", str(HEAD_START_S), *settings, *options),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        url = json.loads(await process.stdout.readline())["url"]
-        print(f"{what:<24} {sessions:,} sessions: {await watch(url, process.pid, seconds)}", flush=True)
-    finally:
-        process.stdin.close()
-        await process.wait()
+    print(f"{what:<24} {sessions:,} sessions: {await measured(sessions, seconds, *options)}", flush=True)
 
 
 def main() -> None:

@@ -60,11 +60,12 @@ async def watch(url: str, pid: int, seconds: float) -> str:
     )
 
 
-async def measure(sessions: int, seconds: float) -> None:
+async def measured(sessions: int, seconds: float, *options: str) -> str:
+    """How late a service with so many sessions handles events; `options` are more of `subsecond serve`."""
     settings = [word for setting in crowd_settings(sessions) for word in ("--set", setting)]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", "0"),
-        *("--head-start", str(HEAD_START_S), *settings),
+        *("--head-start", str(HEAD_START_S), *settings, *options),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -72,7 +73,7 @@ async def measure(sessions: int, seconds: float) -> None:
     assert process.stdout is not None
     try:
         url = json.loads(await process.stdout.readline())["url"]
-        print(f"{sessions:>6,} sessions: {await watch(url, process.pid, seconds)}", flush=True)
+        return await watch(url, process.pid, seconds)
     finally:
         process.stdin.close()
         await process.wait()
@@ -84,7 +85,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
     for sessions in map(int, options.sessions.split(",")):
-        asyncio.run(measure(sessions, options.seconds))
+        print(f"{sessions:>6,} sessions: {asyncio.run(measured(sessions, options.seconds))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -212,19 +212,17 @@ class Engine:
 
         As of the time reached; at the server, so that the client has them `network_ps` later.
         """
-        names = ("active", "place", "decode_place", "server", "decode_server", "given", "given_at_join", "join_step")
-        active, place, decode_place, server, decode_server, given, at_join, join_step = self._form.fields_of(
-            sessions, names
-        )
-        (arrive_at,) = self._form.fields_of(sessions, ("arrive_at",))
+        held = ("active", "place", "decode_place", "server", "decode_server", "arrive_at")
+        counted = ("given", "given_at_join", "join_step", "output")
+        active, place, decode_place, server, decode_server, arrive_at = self._form.fields_of(sessions, held)
+        given, at_join, join_step, output = self._form.fields_of(sessions, counted)
         given[arrive_at >= 0] = 0  # a request that has been sent and has not arrived
         decodes = np.flatnonzero((active == 1) & ((place == codes.RUNNING) | (decode_place == codes.D_RUNNING)))
         if len(decodes):
             where = np.where(decode_place == codes.D_RUNNING, decode_server, server)[decodes]
             step, growth, boundaries = self._boundaries(where)
             made = (step + boundaries - join_step[decodes]) * growth // self.pipeline.entry.units_per_token
-            (output,) = self._form.fields_of(sessions[decodes], ("output",))
-            given[decodes] = np.minimum(output, at_join[decodes] + made)
+            given[decodes] = np.minimum(output[decodes], at_join[decodes] + made)
         return given
 
     def _boundaries(self, servers: Int64) -> tuple[Int64, Int64, Int64]:
