@@ -32,7 +32,6 @@ from subsecond.engine.telemetry.broker import Broker, connection, read_broker
 from subsecond.engine.telemetry.listener import Event, Heard, Listener
 from subsecond.engine.telemetry.publisher import WINDOW, Telemetry
 
-HEAD_START_S = 60
 
 
 def rate(what: str, turns: int, seconds: float, cpu_s: float) -> None:
