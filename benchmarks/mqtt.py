@@ -33,7 +33,6 @@ from subsecond.engine.telemetry.listener import Event, Heard, Listener
 from subsecond.engine.telemetry.publisher import WINDOW, Telemetry
 
 
-
 def rate(what: str, turns: int, seconds: float, cpu_s: float) -> None:
     print(f"{what:<34} {turns / seconds:9,.0f} turns/s, {1e6 * cpu_s / turns:6.0f} us of CPU a turn", flush=True)
 
