@@ -88,10 +88,6 @@ class Engine:
             self._picture = now_s, self.watch.model.snapshot()
         return self._picture[1]
 
-    def forget_picture(self) -> None:
-        """The next picture is to be a new one."""
-        self._picture = None
-
     @property
     def num_agents(self) -> int:
         """Agents from outside that are connected."""

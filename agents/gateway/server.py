@@ -263,7 +263,7 @@ class Gateway:
     async def _metrics(self, _request: web.Request) -> web.Response:
         from .metrics import exposition
 
-        return web.Response(body=exposition(self.desk, self.roster, len(self._open)), headers=METRICS_TYPE)
+        return web.Response(body=exposition(self.desk, self.roster, self.num_connections), headers=METRICS_TYPE)
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response(model_list(self._model_ids(), self._started_s))
@@ -282,7 +282,7 @@ class Gateway:
 
     def _full(self) -> web.Response | None:
         """The answer to those who come when there are too many."""
-        if len(self._open) < self.limits.connections:
+        if self.num_connections < self.limits.connections:
             return None
         return refusal(503, f"{self.limits.connections} connections are open, and no more are taken")
 

@@ -169,7 +169,7 @@ class LiveDriver:
             yield list(self._ended(lane))
             self.keep_up()
             yield [self._gauges(lane)]
-        yield [*self.outside.turn_ends(), *self._faults.take_begun(self.now_ps), *self._notices()]
+        yield [*self.outside.turn_ends(), *self.begun_faults(), *self._notices()]
 
     def _ended(self, lane: LiveLane) -> list[TurnEnd]:
         ended = lane.ended()

@@ -60,11 +60,6 @@ class OutsideAgents:
         self._next_prefix = len(workload.group_tokens)
 
     @property
-    def num_lanes(self) -> int:
-        """Pipelines of the run."""
-        return len(self._lanes)
-
-    @property
     def num_open(self) -> int:
         """Requests that agents wait for."""
         return sum(len(tickets) for tickets in self._tickets)

@@ -152,11 +152,6 @@ class LiveTable(ScrollView, can_focus=True):
         return self._shown
 
     @property
-    def filter_text(self) -> str:
-        """The filter; empty: none."""
-        return self._filter
-
-    @property
     def sort_key(self) -> str | None:
         """Key of the column that rows are sorted by."""
         return None if self._sort is None else self._columns[self._sort].key
