@@ -70,7 +70,7 @@ prepare() {
     fi
     : >"$log" || die "cannot write $log"
     rm -f "$stamp"
-    if ! install "$1" fast tokens report && ! install "$1" fast report; then
+    if ! install "$1" fast tokens report scale && ! install "$1" fast report scale && ! install "$1" fast report; then
         install "$1" report || explain "cannot install requirements/$1.txt"
         say "numba has no build for this Python: the core runs uncompiled, many times slower, with equal results"
     fi

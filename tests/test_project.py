@@ -127,7 +127,8 @@ def test_machine_paths_are_told_from_relative_ones(text: str, is_caught: bool) -
 @pytest.mark.parametrize("module", ["subsecond.engine", "subsecond.engine.catalog", "subsecond.engine.scenario"])
 def test_the_engine_loads_nothing_heavy(module: str) -> None:
     """Nor what belongs to the screen or to the network: an engine runs in a service and in a notebook."""
-    heavy = ["textual", "aiohttp", "aiomqtt", "websockets", "numba", "rich", "typer", "pandas", "pyarrow"]
+    names = "textual aiohttp aiomqtt websockets numba rich typer pandas pyarrow dask distributed"
+    heavy = names.split()
     code = f"import sys, {module}; print(*(name for name in {heavy!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []
@@ -154,7 +155,7 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
 
     project = PROJECT["project"]
     assert names(project["dependencies"]) <= locked("base")
-    for extra in ("fast", "tokens", "report", "test", "broker"):
+    for extra in ("fast", "tokens", "report", "scale", "test", "broker"):
         assert names(project["optional-dependencies"][extra]) <= locked(extra), extra
 
 
