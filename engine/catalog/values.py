@@ -61,6 +61,7 @@ UNITS: Final[Mapping[str, tuple[str, float]]] = MappingProxyType(
         "USD": ("money", 1.0),
         "M USD": ("money", 1e6),
         "USD/h": ("money per second", 1 / 3600),
+        "USD/kWh": ("money per energy", 1 / 3.6e6),
         "USD/1e6 tokens": ("money per token", 1e-6),
     }
 )
