@@ -59,6 +59,7 @@ def draw_coding(
     max_turns: int | None = None,
     duration_s: float | None = None,
     max_context: int | None = None,
+    at_once: bool = False,
 ) -> Workload:
     """Sessions of coding agents with their sub-agents.
 
@@ -71,11 +72,12 @@ def draw_coding(
         duration_s: leave out what cannot be sent before this time.
         max_context: most tokens of prompt and output together. Below `window.tokens` contexts are compacted earlier,
             in proportion.
+        at_once: all start at 0, in the order in which they are drawn.
 
     Raises:
         InputError: a value out of range.
     """
-    draw = Draw("coding", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context)
+    draw = Draw("coding", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context, at_once)
     roots = root_sessions(parameters, draw)
     parents, children = _subagent_steps(parameters, draw, roots.steps)
     check_size(draw, len(roots.steps.gap_ps) + len(children.gap_ps))

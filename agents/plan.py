@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,8 +22,10 @@ from subsecond.engine.run import Plan, Reserve
 from subsecond.engine.scenario import AgentsTable, Scenario
 from subsecond.engine.workload.assembly import limit_turns, merge
 from subsecond.engine.workload.outside import outside_sessions, outside_workload
+from subsecond.engine.workload.steady import steady_sessions
 from subsecond.engine.workload.traces import SAMPLE_PREFIX, read_traces
 
+from .plan_cache import PlanCache
 from .reply_script import read_replies
 
 __all__ = ["AGENT_KINDS", "pipelines_of", "plan_run"]
@@ -49,6 +52,7 @@ def plan_run(
     reserve: int = 0,
     reserve_hours: float = 0.0,
     outside: int = 0,
+    cache: PlanCache | None = None,
 ) -> Plan:
     """Build pipelines, draw agents, read traces.
 
@@ -59,13 +63,14 @@ def plan_run(
             to `MOST_WAITING` of a kind.
         outside: sessions that stand ready for agents from outside, of every kind.
         traces: instead of the scenario's agents and traces, with their format, time scale and sample.
+        cache: of workloads and pipelines that plans have in common.
 
     Raises:
         InputError: something in the scenario, a trace or the catalog cannot be used.
     """
     read_replies(list(scenario.replies), scenario.where)  # what is wrong with them is said by every command
     facts = _facts(scenario)
-    pipelines = pipelines_of(scenario)
+    pipelines = pipelines_of(scenario, cache)
     if traces:
         workload = read_traces(
             traces,
@@ -74,10 +79,10 @@ def plan_run(
             sample=sample,
             seed=scenario.seed,
         )
+        if scenario.turns is not None:
+            workload = limit_turns(workload, scenario.turns)
     else:
-        workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve, reserve_hours)
-    if scenario.turns is not None:
-        workload = limit_turns(workload, scenario.turns)
+        workload = _workload(scenario, facts, _window(facts, pipelines.values()), reserve, reserve_hours, cache)
     if outside:
         workload = merge([workload, outside_workload(outside, OUTSIDE_GROUPS, AGENT_KINDS, *VOICE_STAGES)])
     return Plan(
@@ -97,8 +102,11 @@ def _facts(scenario: Scenario) -> Catalog:
     return Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
 
 
-def pipelines_of(scenario: Scenario) -> dict[str, BuiltPipeline]:
+def pipelines_of(scenario: Scenario, cache: PlanCache | None = None) -> dict[str, BuiltPipeline]:
     """The pipelines of a scenario, built.
+
+    Args:
+        cache: of pipelines that were built before.
 
     Raises:
         InputError: a value or name that they cannot be built with.
@@ -115,7 +123,9 @@ def pipelines_of(scenario: Scenario) -> dict[str, BuiltPipeline]:
             if not isinstance(value, bool | int | float | str):
                 raise InputError(scenario.where, f"pipelines.{name}.{key}", value, "a number or a word")
         with _within(scenario.where), _reckonable(scenario, name):
-            pipelines[name] = build_pipeline(base, model=model, overrides=values, catalog=facts)
+            build = partial(build_pipeline, base, model=model, overrides=values, catalog=facts)
+            made_from = _key(base, model, values, scenario.catalog)
+            pipelines[name] = build() if cache is None else cache.pipeline(made_from, build)
     return pipelines
 
 
@@ -149,10 +159,38 @@ def _window(facts: Catalog, pipelines: Iterable[BuiltPipeline]) -> int:
     return min(int(facts.entry("models", built.model).number("max_context")) for built in pipelines)
 
 
-def _workload(scenario: Scenario, facts: Catalog, max_context: int, reserve: int, reserve_hours: float) -> Workload:
+def _key(*parts: object) -> bytes:
+    """What was made from equal parts is equal."""
+    return msgspec.json.encode(parts)
+
+
+def _workload(
+    scenario: Scenario,
+    facts: Catalog,
+    max_context: int,
+    reserve: int,
+    reserve_hours: float,
+    cache: PlanCache | None,
+) -> Workload:
+    """The scenario's sessions, drawn and read, cut to its turns."""
+
+    def draw() -> Workload:
+        workload = _all_sessions(scenario, facts, max_context, reserve, reserve_hours)
+        return workload if scenario.turns is None else limit_turns(workload, scenario.turns)
+
+    if cache is None:
+        return draw()
+    where = (str(scenario.folder), scenario.seed, scenario.duration_s, scenario.turns, scenario.catalog)
+    return cache.workload(_key(scenario.agents, scenario.traces, where, max_context, reserve, reserve_hours), draw)
+
+
+def _all_sessions(scenario: Scenario, facts: Catalog, max_context: int, reserve: int, reserve_hours: float) -> Workload:
+    tables = scenario.agents
+    if reserve or reserve_hours:  # whoever asks for it replaces sessions that end
+        tables = tuple(msgspec.structs.replace(table, steady=False) for table in tables)
     with _within(scenario.where):
         try:
-            parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(scenario.agents)]
+            parts = [_drawn(table, scenario, i, facts, max_context) for i, table in enumerate(tables)]
         except InputError as error:
             if error.field != "max_context":  # which nobody sets: it is the smallest window of the models
                 raise
@@ -178,34 +216,38 @@ def _waiting(
     table: AgentsTable, scenario: Scenario, place: int, facts: Catalog, max_context: int, sessions: int
 ) -> Workload:
     """Sessions of the same sort that have no start; their seed is that of tables which no scenario has so many of."""
-    more = msgspec.structs.replace(table, sessions=sessions, arrival_rate_per_s=None, ramp_s=0.0)
+    more = msgspec.structs.replace(table, sessions=sessions, arrival_rate_per_s=None, ramp_s=0.0, steady=False)
     work = _drawn(more, scenario, 1000 + place, facts, max_context)
     starts = np.where(work.session_parent_request < 0, NOT_SCHEDULED, 0)
     return replace(work, session_start_ps=starts)
 
 
 def _drawn(table: AgentsTable, scenario: Scenario, place: int, facts: Catalog, max_context: int) -> Workload:
-    draw: Callable[..., Workload]
+    draw = partial(_drawer(table, scenario, place, facts), max_turns=table.max_turns, max_context=max_context)
+    # Two tables of one kind must not draw the same sessions; the first keeps the scenario's own seed.
+    seed = scenario.seed + place * 1_000_003
+    if table.steady:
+        assert scenario.duration_s is not None  # `parse_scenario` has seen to it
+        return steady_sessions(partial(draw, seed=seed, at_once=True), table.sessions, scenario.duration_s, seed)
+    return draw(
+        seed=seed,
+        sessions=table.sessions,
+        arrival_rate_per_s=table.arrival_rate_per_s,
+        ramp_s=table.ramp_s,
+        duration_s=scenario.duration_s,
+    )
+
+
+def _drawer(table: AgentsTable, scenario: Scenario, place: int, facts: Catalog) -> Callable[..., Workload]:
+    """What draws sessions of this kind, its parameters settled."""
     if table.kind == "coding":
         from subsecond.agents.coding import coding_parameters, draw_coding
 
         if table.profile is not None:
             raise InputError(scenario.where, f"agents.{place}.profile", table.profile, "no profile for coding agents")
-        draw, parameters = draw_coding, coding_parameters(table.parameters)
-    elif table.kind == "voice":
+        return partial(draw_coding, coding_parameters(table.parameters))
+    if table.kind == "voice":
         from subsecond.agents.voice import draw_voice, voice_parameters
 
-        draw, parameters = draw_voice, voice_parameters(table.profile, table.parameters, facts)
-    else:
-        raise InputError(scenario.where, f"agents.{place}.kind", table.kind, "one of " + ", ".join(AGENT_KINDS))
-    return draw(
-        parameters,
-        sessions=table.sessions,
-        # Two tables of one kind must not draw the same sessions; the first keeps the scenario's own seed.
-        seed=scenario.seed + place * 1_000_003,
-        arrival_rate_per_s=table.arrival_rate_per_s,
-        ramp_s=table.ramp_s,
-        max_turns=table.max_turns,
-        duration_s=scenario.duration_s,
-        max_context=max_context,
-    )
+        return partial(draw_voice, voice_parameters(table.profile, table.parameters, facts))
+    raise InputError(scenario.where, f"agents.{place}.kind", table.kind, "one of " + ", ".join(AGENT_KINDS))

@@ -52,6 +52,7 @@ class Draw:
         max_turns: most turns of one root session.
         duration_s: nothing that cannot be sent before this time is drawn.
         max_context: most tokens of prompt and output together, the model's window; None: what the data show.
+        at_once: all sessions start at 0, in the order in which they are drawn.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Draw:
     max_turns: int | None = None
     duration_s: float | None = None
     max_context: int | None = None
+    at_once: bool = False
 
     def __post_init__(self) -> None:
         self._whole("sessions", self.sessions, 1, MAX_SESSIONS)
@@ -96,6 +98,8 @@ def session_starts(draw: Draw) -> Int64:
     Raises:
         InputError: the last session would start after `MAX_S`, on average.
     """
+    if draw.at_once:
+        return np.zeros(draw.sessions, np.int64)
     generator = stream(draw.seed, f"{draw.name}.arrivals")
     if draw.arrival_rate_per_s is not None:
         starts = poisson_arrivals(generator, _arrivals(draw, draw.arrival_rate_per_s), draw.arrival_rate_per_s)

@@ -72,6 +72,7 @@ def draw_voice(
     max_turns: int | None = None,
     duration_s: float | None = None,
     max_context: int | None = None,
+    at_once: bool = False,
 ) -> Workload:
     """Conversations with a voice agent.
 
@@ -83,11 +84,12 @@ def draw_voice(
         max_turns: most turns of one call.
         duration_s: leave out what cannot be sent before this time.
         max_context: most tokens of prompt and output together; a call that would exceed it loses its older half.
+        at_once: all start at 0, in the order in which they are drawn.
 
     Raises:
         InputError: a value out of range.
     """
-    draw = Draw("voice", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context)
+    draw = Draw("voice", sessions, seed, arrival_rate_per_s, ramp_s, max_turns, duration_s, max_context, at_once)
     calls = session_starts(draw)
     lengths = parameters.table("session.turns").draw(stream(seed, "voice.turns"), len(calls))
     if draw.max_turns is not None:
@@ -97,7 +99,7 @@ def draw_voice(
     check_size(draw, int(turns.num_requests.sum()))
     tools = _draw_tools(parameters, draw, int(turns.num_requests.sum()))
     # all is drawn call by call; the workload's order is that of first requests, which come after the first utterance
-    starts = calls + turns.gap_ps[offsets(lengths)[:-1]]
+    starts = calls if at_once else calls + turns.gap_ps[offsets(lengths)[:-1]]
     order = np.argsort(starts, kind="stable")
     starts, at = starts[order], gather(lengths, order)
     lengths = lengths[order]

@@ -138,7 +138,7 @@ def group_of(turns: Turns, budgets: Sequence[Budget], met_all: Bool, pick: Bool 
         met_all: per turn whether it met every budget of its kind.
         pick: the turns meant; None: all.
     """
-    begun = turns.start_ps >= 0
+    begun = turns.counted
     inside = begun if pick is None else begun & pick
     counts = np.bincount(turns.state[inside], minlength=len(TurnState))
     answered = inside & (turns.state == TurnState.ANSWERED)
@@ -147,7 +147,7 @@ def group_of(turns: Turns, budgets: Sequence[Budget], met_all: Bool, pick: Bool 
     latency = turns.latency_ps[chosen]
     histogram = Histogram()
     histogram.add(latency)
-    met = met_all if pick is None else met_all & pick
+    met = met_all & inside
     return Group(
         answered=int(counts[TurnState.ANSWERED]),
         failed=int(counts[TurnState.FAILED]),
@@ -158,7 +158,7 @@ def group_of(turns: Turns, budgets: Sequence[Budget], met_all: Bool, pick: Bool 
         tpot_ps=quantiles_ps(turns.tpot_ps[chosen]),
         stages_ps=_stages(turns, chosen) if len(latency) else {},
         budgets=tuple(_outcome(turns, budget, pick) for budget in budgets if _is_for(turns, budget, pick)),
-        goodput_per_s=_per_second(int(np.count_nonzero(met)), turns.stop_ps),
+        goodput_per_s=_per_second(int(np.count_nonzero(met)), turns.stop_ps - turns.from_ps),
         histogram=histogram,
     )
 
@@ -186,7 +186,7 @@ def _outcome(turns: Turns, budget: Budget, pick: Bool | None) -> BudgetOutcome:
     if len(turns.kinds) > 1:
         own = turns.kind == turns.kinds.index(budget.agents)
         pick = own if pick is None else own & pick
-    begun = turns.start_ps >= 0 if pick is None else (turns.start_ps >= 0) & pick
+    begun = turns.counted if pick is None else turns.counted & pick
     met = budget.met(turns) & begun
     late = begun & ~met & (turns.state == TurnState.ANSWERED)
     missed = int(np.count_nonzero(late)) + int(np.count_nonzero(begun & (turns.state == TurnState.FAILED)))
@@ -262,6 +262,7 @@ def _duel(first: Turns, second: Turns, pick: Bool | None) -> Duel:
     a, b = (turns.state == TurnState.ANSWERED for turns in (first, second))
     # where a run stopped first, the other's turn has nobody to be compared with
     known = (first.state != TurnState.PENDING) & (second.state != TurnState.PENDING)
+    known &= first.counted & second.counted
     if pick is not None:
         known &= pick
     both = np.flatnonzero(known & a & b)

@@ -56,6 +56,11 @@ class Plan:
     outside: range = range(0)
     reserve: Reserve = Reserve()
 
+    @property
+    def from_ps(self) -> int:
+        """When the run has warmed up."""
+        return round(self.scenario.warm_up_s * PS_PER_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -122,7 +127,7 @@ def _run_lane(plan: Plan, name: str, compiled: bool, tell: Callable[[int, int], 
     results = simulate(
         built.core, plan.workload, faults, seed=scenario.seed, compiled=compiled, until_ps=stop, progress=tell
     )
-    turns = turns_of(plan.workload, results, stop)
+    turns = turns_of(plan.workload, results, stop, plan.from_ps)
     return Lane(built, tuple(faults), results, turns, groups_of(turns, plan.budgets))
 
 

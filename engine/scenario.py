@@ -35,13 +35,17 @@ MAX_NAME = 40
 
 
 class AgentsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Simulated agents of one kind; `parameters` are overrides by dotted key (`docs/agents.md`)."""
+    """Simulated agents of one kind; `parameters` are overrides by dotted key (`docs/agents.md`).
+
+    `steady`: so many sessions are at work all the time (`engine/workload/steady.py`).
+    """
 
     kind: str
     sessions: int
     arrival_rate_per_s: float | None = None
     ramp_s: float = 0.0
     max_turns: int | None = None
+    steady: bool = False
     profile: str | None = None
     parameters: dict[str, Any] = {}
 
@@ -81,6 +85,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 1
     model: str | None = None
     duration_s: float | None = None
+    warm_up_s: float = 0.0
     turns: int | None = None
     pipelines: dict[str, dict[str, Any]] = {}
     agents: list[AgentsTable] = []
@@ -100,6 +105,7 @@ class Scenario:
         folder: where relative paths of traces start.
         model: for all pipelines that do not name their own.
         duration_s: the run stops here; None: it ends with the workload.
+        warm_up_s: turns that begin before do not count in what the run comes to.
         turns: most turns of all sessions together; sessions are cut evenly.
         pipelines: name -> overrides; `base` in the overrides names the pipeline of the catalog that is meant.
         budgets: agent kind -> names of budgets, or name -> a budget of the user's own.
@@ -114,6 +120,7 @@ class Scenario:
     seed: int
     model: str | None
     duration_s: float | None
+    warm_up_s: float
     turns: int | None
     pipelines: dict[str, dict[str, Any]]
     agents: tuple[AgentsTable, ...]
@@ -240,6 +247,7 @@ def parse_scenario(tables: dict[str, Any], path: Path) -> Scenario:
         seed=file.seed,
         model=file.model,
         duration_s=file.duration_s,
+        warm_up_s=file.warm_up_s,
         turns=file.turns,
         pipelines=file.pipelines,
         agents=tuple(file.agents),
@@ -319,6 +327,11 @@ def _check(file: _File, where: str) -> None:
         _whole(where, "turns", file.turns, 1, 10**8)
     if file.duration_s is not None:
         _number(where, "duration_s", file.duration_s, 1e-6, MAX_DURATION_S)
+    _number(where, "warm_up_s", file.warm_up_s, 0, MAX_DURATION_S)
+    if file.duration_s is not None and file.warm_up_s >= file.duration_s:
+        raise InputError(where, "warm_up_s", file.warm_up_s, f"less than duration_s = {file.duration_s:g}")
+    for i, agents in enumerate(file.agents):
+        _check_steady(file, agents, f"agents.{i}", where)
     for i, trace in enumerate(file.traces):
         if not trace.files:
             raise InputError(where, f"traces.{i}.files", trace.files, "at least one file")
@@ -333,6 +346,16 @@ def _check(file: _File, where: str) -> None:
             raise InputError(where, "pipelines", name, f"a name of 1 to {MAX_NAME} printable characters")
     if not file.agents and not file.traces:
         raise InputError(where, "agents", "nothing", "at least one [[agents]] or [[traces]] table")
+
+
+def _check_steady(file: _File, agents: AgentsTable, field: str, where: str) -> None:
+    if agents.steady and file.duration_s is None:
+        raise InputError(
+            where, "duration_s", "nothing", f"how long the run lasts: {field}.steady keeps sessions at work"
+        )
+    if agents.steady and agents.arrival_rate_per_s is not None:
+        expected = "no rate where steady keeps a number of sessions at work"
+        raise InputError(where, f"{field}.arrival_rate_per_s", agents.arrival_rate_per_s, expected)
 
 
 def _whole(where: str, field: str, value: int, low: int, high: int) -> None:

@@ -49,6 +49,7 @@ class Turns:
         ttft_ps: from sending the turn's last request to its first token at the client; -1: no token.
         tpot_ps: mean gap between the tokens of the turn's last request; 0 if it has one token.
         stop_ps: when the run stopped.
+        from_ps: turns that begin before do not count in what the run comes to: it warms up.
     """
 
     workload: Workload
@@ -63,6 +64,13 @@ class Turns:
     ttft_ps: Int64
     tpot_ps: Int64
     stop_ps: int
+    from_ps: int = 0
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Per turn whether it has begun, and not before the run had warmed up."""
+        counted: NDArray[np.bool_] = self.start_ps >= self.from_ps
+        return counted
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -123,11 +131,12 @@ class Turns:
         return np.add.reduceat(between, self.first)
 
 
-def turns_of(workload: Workload, results: Results, stop_ps: int | None = None) -> Turns:
+def turns_of(workload: Workload, results: Results, stop_ps: int | None = None, from_ps: int = 0) -> Turns:
     """Turn columns of a run.
 
     Args:
         stop_ps: when the run was stopped, if it was.
+        from_ps: when it had warmed up, >= 0.
     """
     single = workload.num_turns == workload.num_requests
     if single:
@@ -165,6 +174,7 @@ def turns_of(workload: Workload, results: Results, stop_ps: int | None = None) -
         ttft_ps=np.where(got >= 0, got - sent + network, -1),
         tpot_ps=np.where((got >= 0) & (finish >= 0), (finish - got) // tokens, 0),
         stop_ps=results.end_ps if stop_ps is None else stop_ps,
+        from_ps=from_ps,
     )
 
 

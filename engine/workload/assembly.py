@@ -16,12 +16,12 @@ from subsecond.engine.core.config import Workload
 
 from .runs import gather, offsets, ranks
 
-__all__ = ["limit_turns", "merge"]
+__all__ = ["REQUEST_COLUMNS", "depths", "in_order", "limit_turns", "merge"]
 
 Int64 = NDArray[np.int64]
 
 #: Columns that go along with a request, untouched.
-_REQUEST_COLUMNS = (
+REQUEST_COLUMNS = (
     "prompt_tokens",
     "reuse_tokens",
     "output_tokens",
@@ -45,7 +45,7 @@ def merge(workloads: Sequence[Workload]) -> Workload:
         raise ValueError("nothing to merge")
     if len(workloads) == 1:
         return workloads[0]
-    return _in_order(_chained(workloads))
+    return in_order(_chained(workloads))
 
 
 def limit_turns(workload: Workload, turns: int) -> Workload:
@@ -102,7 +102,7 @@ def _chained(workloads: Sequence[Workload]) -> Workload:
         "before_ps": _united_stages([w.before_ps for w in workloads], turns),
         "after_ps": _united_stages([w.after_ps for w in workloads], turns),
     }
-    for name in _REQUEST_COLUMNS:
+    for name in REQUEST_COLUMNS:
         columns[name] = np.concatenate([getattr(w, name) for w in workloads])
     chained = object.__new__(Workload)
     for name, value in columns.items():
@@ -120,8 +120,12 @@ def _united_stages(stages: Sequence[dict[str, Int64]], turns: Int64) -> dict[str
     }
 
 
-def _in_order(chained: Workload) -> Workload:
-    """The same sessions in a workload's order, everything numbered anew."""
+def in_order(chained: Workload) -> Workload:
+    """The same sessions in a workload's order, everything numbered anew.
+
+    Args:
+        chained: built without the checks of the constructor: roots need not come by start, nor children by parent.
+    """
     lengths = np.diff(chained.session_first_request)
     order, parents = _session_order(chained, lengths)
     at = gather(lengths, order)
@@ -160,7 +164,7 @@ def _session_order(chained: Workload, lengths: Int64) -> tuple[Int64, Int64]:
     """
     old_parent = chained.session_parent_request
     parent_session = np.searchsorted(chained.session_first_request, old_parent, side="right") - 1
-    depth = _depths(parent_session)
+    depth = depths(parent_session)
     shift = np.zeros(len(lengths), np.int64)  # from a session's old request numbers to the new ones
     placed = 0
     order, parents = [], []
@@ -181,7 +185,7 @@ def _session_order(chained: Workload, lengths: Int64) -> tuple[Int64, Int64]:
     return np.concatenate(order), np.concatenate(parents)
 
 
-def _depths(parent_session: Int64) -> Int64:
+def depths(parent_session: Int64) -> Int64:
     """0 for a root session (parent -1), one more than its parent for a child."""
     depth = np.where(parent_session < 0, 0, -1)
     while (depth < 0).any():
@@ -201,7 +205,7 @@ def _rounds(workload: Workload) -> Int64:
     parent_session = np.searchsorted(first, parent, side="right") - 1
     rank = ranks(lengths)
     begin = np.zeros(len(parent), np.int64)
-    depth = _depths(parent_session)
+    depth = depths(parent_session)
     for level in range(1, int(depth.max()) + 1):
         here = children[depth[children] == level]
         above = workload.turn[parent[here]]
@@ -230,5 +234,5 @@ def _with_turns(workload: Workload, keep: NDArray[np.bool_]) -> Workload:
         turn=turn_number[workload.turn[at]],
         before_ps={name: column[keep] for name, column in workload.before_ps.items()},
         after_ps={name: column[keep] for name, column in workload.after_ps.items()},
-        **{name: getattr(workload, name)[at] for name in _REQUEST_COLUMNS},
+        **{name: getattr(workload, name)[at] for name in REQUEST_COLUMNS},
     )

@@ -93,6 +93,7 @@ STREAMS = {
     "trace.sample": 64,
     "trace.starts": 65,
     "live.arrivals": 66,
+    "steady": 67,
 }
 
 CELL_BITS = 14
