@@ -21,7 +21,8 @@ from subsecond.engine.comparison.sides import budgets_in, read_sides
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.report.chapter import chapter_of
-from subsecond.engine.report.page import page, plot_script
+from subsecond.engine.report.page import page
+from subsecond.engine.report.shell import plot_script
 from subsecond.engine.run import run_plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 

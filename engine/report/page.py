@@ -1,47 +1,24 @@
-"""The page itself: what was found first, then the figures behind it, then where every number comes from.
-
-It asks for nothing outside itself: a policy in the page forbids it, and lets no script run but ours, whatever names a
-recording holds.
-"""
+"""Reports on recordings: what was found first, then the figures behind it, then where every number comes from."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
-from importlib.resources import files
-from typing import Any
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.comparison.compare import Comparison
 from subsecond.engine.comparison.words import sides_named, verdict
-from subsecond.engine.errors import InputError
 from subsecond.engine.findings import counted
 
 from .chapter import Chapter
 from .figures import distribution, over_time, stages
-from .markup import Html, element, embedded, joined
+from .markup import Html, element, joined
+from .shell import Figures, page_of
 from .tables import agents_table, attainment_table, differences_table, provenance, worst_table
 
-__all__ = ["page", "plot_script"]
+__all__ = ["page"]
 
 PS_PER_S = 10**12
-
-
-def plot_script() -> str:
-    """The script that draws the figures.
-
-    Raises:
-        InputError: there is no plotly.
-    """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        expected = "plotly, which draws its figures: pip install 'subsecond[report]', or pip install plotly"
-        raise InputError("report", "", "no plotly", expected) from None
-    return str(get_plotlyjs())
 
 
 def page(chapters: Sequence[Chapter], comparisons: Sequence[Comparison], main: dict[str, Budget], plotting: str) -> str:
@@ -52,33 +29,13 @@ def page(chapters: Sequence[Chapter], comparisons: Sequence[Comparison], main: d
         main: by agent kind the budget that its verdict is about.
         plotting: as of `plot_script`.
     """
-    figures: dict[str, Any] = {}
+    figures = Figures()
     body = [_title(chapters)]
     if comparisons:
         body.append(_compared(comparisons, main))
-    for number, chapter in enumerate(chapters):
-        body.append(_chapter(chapter, number, main, figures, is_only=len(chapters) == 1))
-    body.append(element("footer", f"Made by subsecond {version('subsecond')}. Times are virtual, of a simulated run."))
-    scripts = [plotting, (files(__package__) / "page.js").read_text(encoding="utf-8")]
-    style = (files(__package__) / "page.css").read_text(encoding="utf-8")
-    head = joined(
-        Html('<meta charset="utf-8">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'),
-        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html('<meta name="referrer" content="no-referrer"><link rel="icon" href="data:,">'),
-        element("title", f"Subsecond: {', '.join(chapter.name for chapter in chapters)}"),
-        element("style", Html(style)),
-    )
-    data = element("script", embedded(figures), type="application/json", id="figures")
-    ending = joined(data, *(element("script", Html(script)) for script in scripts))
-    whole = element("html", element("head", head), element("body", element("main", *body), ending), lang="en")
-    return f"<!DOCTYPE html>\n{whole}\n"
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    ours = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {ours}"
+    for chapter in chapters:
+        body.append(_chapter(chapter, main, figures, is_only=len(chapters) == 1))
+    return page_of(", ".join(chapter.name for chapter in chapters), body, figures, plotting)
 
 
 def _title(chapters: Sequence[Chapter]) -> Html:
@@ -106,30 +63,24 @@ def _verdicts(comparison: Comparison, main: dict[str, Budget]) -> list[Html]:
     return [element("p", verdict(found, names, main.get(found.kind)), class_="verdict") for found in comparison.kinds]
 
 
-def _chapter(chapter: Chapter, number: int, main: dict[str, Budget], figures: dict[str, Any], *, is_only: bool) -> Html:
+def _chapter(chapter: Chapter, main: dict[str, Budget], figures: Figures, *, is_only: bool) -> Html:
     parts = [] if is_only else [element("h2", chapter.name)]
     parts.append(_facts(chapter))
     for comparison in chapter.comparisons:
         parts += _verdicts(comparison, main)
     parts += [element("h3", "Turns in time"), attainment_table(chapter)]
 
-    def figure(name: str, drawn: dict[str, Any], caption: str) -> None:
-        key = f"figure-{number}-{name}"
-        figures[key] = drawn
-        style = f"height:{drawn['height']}px"
-        plot = element("div", class_="plot", id=key, role="img", aria_label=caption, style=style)
-        parts.append(element("figure", plot, element("figcaption", caption)))
-
-    for place, kind in enumerate(chapter.kinds):
+    for kind in chapter.kinds:
         parts.append(element("h3", f"Latency of {kind} turns over time"))
-        figure(f"time-{place}", over_time(chapter, kind), _over_time_words(chapter))
+        parts.append(figures.add(over_time(chapter, kind), _over_time_words(chapter)))
     if chapter.kinds:
         parts.append(element("h3", "Where the time goes"))
-        figure("stages", stages(chapter), "Mean of the answered turns; the stages of a turn add up to its latency.")
-    for place, kind in enumerate(chapter.kinds):
+        words = "Mean of the answered turns; the stages of a turn add up to its latency."
+        parts.append(figures.add(stages(chapter), words))
+    for kind in chapter.kinds:
         parts.append(element("h3", f"Distribution of {kind} turns"))
         words = "Share of the answered turns that took at most so long. Dashed: limits of the budgets."
-        figure(f"distribution-{place}", distribution(chapter, kind), words)
+        parts.append(figures.add(distribution(chapter, kind), words))
     parts += [element("h3", "The longest turns"), worst_table(chapter)]
     if chapter.agents:
         parts += [element("h3", "Agents from outside"), agents_table(chapter)]

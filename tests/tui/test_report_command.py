@@ -50,7 +50,7 @@ def test_a_report_goes_to_standard_output(command: Command, file: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "more", "words"),
     [
-        ("run", (), "none of the recordings"),
+        ("run", (), "none of those reported"),
         ("nowhere/report.html", (), "--out"),
         ("report.html", ("--budget", "nonsense"), "--budget"),
     ],
@@ -65,3 +65,21 @@ def test_what_cannot_be_written_is_one_line(
     assert words in err
     assert file.read_bytes() == before
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("no json", "a document that a study wrote"),
+        ("[1, 2]", "schema: got 'list'"),
+        ('{"schema": "subsecond.run/1"}', "schema: got 'subsecond.run/1', expected one of"),
+        ('{"schema": 7}', "schema: got 7"),
+        ("[" * 100_000, "a document that a study wrote"),
+    ],
+)
+def test_what_is_no_study_is_one_line(command: Command, tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "x.json").write_text(content, encoding="utf-8")
+    code, _, err = command("report", tmp_path / "x.json", "-o", tmp_path / "page.html")
+    assert (code, err.count("\n")) == (2, 1)
+    assert words in err
+    assert not (tmp_path / "page.html").exists()

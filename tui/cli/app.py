@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from subsecond.engine.errors import SubsecondError
-from subsecond.tui.cli import comparing, keeping
+from subsecond.tui.cli import comparing, keeping, studying
 from subsecond.tui.cli.catalog import app as catalog_app
 from subsecond.tui.cli.examples import add_examples
 from subsecond.tui.cli.options import number as _number
@@ -392,6 +392,7 @@ def validate(
 
 
 comparing.add_commands(app)
+studying.add_commands(app)
 keeping.add_commands(app)
 add_examples(app)
 

@@ -25,7 +25,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
     app.command(short_help="Hold recordings, or the lanes of one, against each other.")(compare)
     app.command(short_help="Run a recording's sessions again with something changed.")(rerun)
-    app.command(short_help="Write recordings as one HTML page that opens without a network.")(report)
+    app.command(short_help="Write recordings or studies as one HTML page that opens without a network.")(report)
 
 
 def compare(
@@ -101,13 +101,18 @@ def rerun(
 
 
 def report(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings; several are compared, too.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Recordings (several: compared), or studies as --json wrote them."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The page; - for standard output.")],
     budget: _Budget = None,
     since: _Since = None,
     until: _Until = None,
 ) -> None:
     """Write one HTML page about recordings: verdict, budgets, latency over time, stages, longest turns, sources.
+
+    Or about studies (price, drill, capacity, gap, sweep): their figures and tables.
 
     It holds everything that it shows and asks no network for anything. Needs the extra `report` (plotly).
     """

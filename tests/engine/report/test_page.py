@@ -26,7 +26,8 @@ from subsecond.engine.recording.writer import Recorder
 from subsecond.engine.report.chapter import Chapter, chapter_of, series_of, worst_of
 from subsecond.engine.report.figures import distribution, over_time, stages
 from subsecond.engine.report.markup import Html, element, embedded
-from subsecond.engine.report.page import page, plot_script
+from subsecond.engine.report.page import page
+from subsecond.engine.report.shell import plot_script
 from subsecond.engine.run import run_plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 

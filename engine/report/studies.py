@@ -1,0 +1,78 @@
+"""Reports on studies: what their commands write with `--json`, one chapter after the other.
+
+A document says what it is (`"schema": "subsecond.gap/1"`); the module of that name makes its chapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from subsecond.engine.errors import InputError
+
+from .markup import Html, element
+from .shell import Figures, page_of
+
+__all__ = ["STUDIES", "is_study", "read_study", "study_page"]
+
+#: Studies with a chapter, and the version of their documents: each has a module here with `chapter(document, figures,
+#: where)`, which gives the elements of its chapter and raises `InputError` for a document that is not what it says.
+STUDIES: dict[str, str] = {}
+#: Largest document that is read; one of a million points would be larger.
+_MOST_BYTES = 200_000_000
+
+
+def is_study(path: Path) -> bool:
+    """Whether a path looks like a study's document, and not like a recording."""
+    return path.suffix == ".json"
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """A study's document.
+
+    Raises:
+        InputError: it cannot be read, or is no document of a study.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(str(path), "", f"{path.stat().st_size:,} bytes", f"at most {_MOST_BYTES:,}")
+        document = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise InputError(str(path), "", error.strerror or str(error), "a file that can be read") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(str(path), "", str(error), "a document that a study wrote with --json") from None
+    name, version = _schema(document)
+    if STUDIES.get(name) != version:
+        known = ", ".join(f"subsecond.{study}/{number}" for study, number in STUDIES.items())
+        shown = document.get("schema", "nothing") if isinstance(document, dict) else type(document).__name__
+        raise InputError(str(path), "schema", shown, f"one of {known}")
+    found: dict[str, Any] = document
+    return found
+
+
+def _schema(document: object) -> tuple[str, str]:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    name, _, version = schema.removeprefix("subsecond.").partition("/") if isinstance(schema, str) else ("", "", "")
+    return name, version
+
+
+def study_page(documents: Sequence[tuple[str, dict[str, Any]]], plotting: str) -> str:
+    """A report on studies.
+
+    Args:
+        documents: name of the file, and what `read_study` gave.
+
+    Raises:
+        InputError: a document is not what it says.
+    """
+    figures = Figures()
+    body: list[Html] = []
+    for where, document in documents:
+        maker = import_module(f".{_schema(document)[0]}", __package__)
+        body += maker.chapter(document, figures, where)
+        body.append(element("p", where, class_="soft"))
+    return page_of(", ".join(where for where, _ in documents), body, figures, plotting)
