@@ -73,7 +73,7 @@ def test_what_cannot_be_written_is_one_line(
         ("no json", "a document that a study wrote"),
         ("[1, 2]", "schema: got 'list'"),
         ('{"schema": "subsecond.run/1"}', "schema: got 'subsecond.run/1', expected one of"),
-        ('{"schema": 7}', "schema: got 7"),
+        ('{"schema": 7}', "schema: got '7'"),
         ("[" * 100_000, "a document that a study wrote"),
     ],
 )
