@@ -108,6 +108,7 @@ def what_if(path: Path, knob: SetKnob, since_ps: int | None = None, until_ps: in
     with Recording.open(path) as recording:
         changes = Changes((f"pipelines.{knob.lane}.{knob.key}={setting(knob.value)}",), (knob.lane,))
         again = rerun(recording, changes)
+        since_ps = recording.metadata().warm_up_ps if since_ps is None else since_ps
         (was,) = read_sides(recording, "was", [knob.lane], since_ps=since_ps, until_ps=until_ps)
         budgets = budgets_in(recording.hello())
     (would,) = sides_of(again.tables, again.hello, "would be", again.end_ps, since_ps, until_ps)

@@ -99,7 +99,7 @@ def read_sides(
     Args:
         source: what it is called.
         lanes: by name; None: all.
-        since_ps, until_ps: only turns that began from then on, and until then.
+        since_ps, until_ps: only turns that began from then on, and until then; None: when it had warmed up, to its end.
 
     Raises:
         InputError: the recording is damaged.
@@ -109,8 +109,9 @@ def read_sides(
     stages = dict(zip(hello.stages, stage_columns(hello), strict=True))
     used = recording.extremes(list(stages.values()))
     stages = {name: column for name, column in stages.items() if used[column] != (0, 0)}
-    end_ps = recording.metadata().end_ps
-    begin, end = since_ps or 0, (end_ps or recording.duration_ps) if until_ps is None else until_ps
+    metadata = recording.metadata()
+    begin = metadata.warm_up_ps if since_ps is None else since_ps
+    end = (metadata.end_ps or recording.duration_ps) if until_ps is None else until_ps
     found = []
     for number in numbers:
         table = recording.numbers([*COLUMNS, *stages.values()], number, begin, None if until_ps is None else end)

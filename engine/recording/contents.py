@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, SetKnob
+from subsecond.engine.scenario import MAX_DURATION_S
 
 from .schema import Origin
 
 __all__ = ["Metadata", "State", "TurnColumns"]
 
 Int64 = NDArray[np.int64]
+PS_PER_S = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class Metadata:
     dropped_gauges: int
     origin: Origin
     is_kept: bool
+
+    @property
+    def warm_up_ps(self) -> int:
+        """Turns that begin before do not count in what the run came to."""
+        seconds = self.tables.get("warm_up_s", 0)
+        is_time = isinstance(seconds, int | float) and 0 <= seconds <= MAX_DURATION_S
+        return round(seconds * PS_PER_S) if is_time else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

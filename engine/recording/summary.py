@@ -86,7 +86,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         size_bytes: with the log that lies beside it while it is written.
         end: `finished`, `being written`, or `cut off`: its writer has died.
         duration_ps: time of the last thing that happened so far.
-        settings: the scenario as read, with all that was set.
+        settings: the scenario as read, with all that was set; turns that began before its `warm_up_s` are not counted.
         outside_agents: the latest about each.
         notices: warnings and errors.
         contents: how many texts of outside agents were recorded.
@@ -142,7 +142,7 @@ def summarise(recording: Recording) -> Summary:
         duration_ps=recording.duration_ps,
         dropped_gauges=meta.dropped_gauges,
         settings=meta.tables,
-        lanes=tuple(_lane(recording, place) for place in range(len(hello.lanes))),
+        lanes=tuple(_lane(recording, place, meta.warm_up_ps) for place in range(len(hello.lanes))),
         faults=tuple(recording.faults()),
         knobs=tuple(
             KnobSummary(at_ps=at_ps, lane=knob.lane, key=knob.key, value=knob.value)
@@ -170,11 +170,11 @@ def _size_bytes(path: Path) -> int:
         raise InputError(str(path), "", error.strerror or "nothing", "a recording that can be read") from None
 
 
-def _lane(recording: Recording, place: int) -> LaneSummary:
+def _lane(recording: Recording, place: int, from_ps: int) -> LaneSummary:
     hello = recording.hello()
     info = hello.lanes[place]
     names = met_columns(hello)
-    agent, state, latency, *met = recording.numbers(("agent", "state", "latency_ps", *names), place)
+    agent, state, latency, *met = recording.numbers(("agent", "state", "latency_ps", *names), place, from_ps)
     with reading(recording.path):
         if len(agent) and not (agent.min() >= 0 and agent.max() < len(hello.agents)):
             raise ValueError("a turn of an agent kind that there is not")

@@ -82,6 +82,8 @@ def chapter_of(path: Path, name: str, *, since_ps: int | None = None, until_ps: 
     """
     with Recording.open(path) as recording:
         hello, metadata = recording.hello(), recording.metadata()
+        if since_ps is None and metadata.warm_up_ps:
+            since_ps = metadata.warm_up_ps
         sides = read_sides(recording, name, since_ps=since_ps, until_ps=until_ps)
         faults, knobs, annotations = recording.faults(), recording.knobs(), recording.annotations()
         agents = recording.outside_agents()

@@ -48,7 +48,8 @@ def rerun_command(
         budgets = budgets_in(recording.hello())
     if record is not None:
         again.write(record, "--record")
-    after = list(sides_of(again.tables, again.hello, AGAIN, again.end_ps, *window))
+    begin = again.plan.from_ps if window[0] is None else window[0]
+    after = list(sides_of(again.tables, again.hello, AGAIN, again.end_ps, begin, window[1]))
     told = list(lanes) or _pairs([side.lane for side in before], [side.lane for side in after])
     comparisons, main = compare_sides([before, after], told, [*budgets, *budgets_in(again.hello)], budget)
     console = output_console()

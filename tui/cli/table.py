@@ -41,7 +41,8 @@ def _headline(run: Run, traces: list[str]) -> str:
         f"seed {scenario.seed}",
     ]
     if scenario.duration_s is not None:
-        parts.insert(3, f"{scenario.duration_s:,g} s")
+        warming = f", of which {scenario.warm_up_s:,g} s warm up" if scenario.warm_up_s else ""
+        parts.insert(3, f"{scenario.duration_s:,g} s{warming}")
     return " · ".join(parts)
 
 

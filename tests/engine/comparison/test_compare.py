@@ -56,8 +56,9 @@ def sides(path: Path, **window: int | None) -> list[Side]:
         return read_sides(recording, path.name, **window)
 
 
-def test_a_side_measures_what_the_run_measured(base: tuple[Run, Path]) -> None:
-    run, path = base
+@pytest.mark.parametrize("warm_up_s", [0, 25])
+def test_a_side_measures_what_the_run_measured(base: tuple[Run, Path], tmp_path: Path, warm_up_s: int) -> None:
+    run, path = recorded(tmp_path, "warm", warm_up_s=warm_up_s) if warm_up_s else base
     for side, lane in zip(sides(path), run.lanes.values(), strict=True):
         for kind in run.plan.workload.kinds:
             group = lane.groups[kind]

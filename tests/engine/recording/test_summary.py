@@ -25,9 +25,10 @@ def of(path: Path) -> Summary:
         return summarise(recording)
 
 
-def test_a_run_in_virtual_time_comes_to_what_its_results_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("warm_up", ["0", "20"])
+def test_a_run_in_virtual_time_comes_to_what_its_results_say(tmp_path: Path, warm_up: str) -> None:
     tables, path = load_tables("wafer-down")
-    apply_settings(tables, ["duration_s=60"])
+    apply_settings(tables, ["duration_s=60", f"warm_up_s={warm_up}"])
     run = run_plan(plan_run(parse_scenario(tables, path)))
     write_run(tmp_path / "run", run)
     summary = of(tmp_path / "run")
