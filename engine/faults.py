@@ -26,7 +26,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import FaultNote
 from subsecond.engine.scenario import MAX_DURATION_S, FaultTable
 
-__all__ = ["FAULT_KINDS", "Spell", "changes", "faults_of", "spells_of"]
+__all__ = ["FAULT_KINDS", "Spell", "changes", "faults_of", "parts_of", "spells_of"]
 
 FAULT_KINDS = (
     "prefill_down",
@@ -95,9 +95,9 @@ def spells_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], wher
         if table.pipeline is not None and table.pipeline not in pipelines:
             raise InputError(where, f"{field}.pipeline", table.pipeline, "one of " + ", ".join(pipelines))
         names = pipelines if table.pipeline is None else [table.pipeline]
-        struck = [name for name in names if _parts(table.kind, pipelines[name])]
+        struck = [name for name in names if parts_of(table.kind, pipelines[name])]
         if not struck:
-            fitting = [kind for kind in FAULT_KINDS if any(_parts(kind, pipelines[name]) for name in names)]
+            fitting = [kind for kind in FAULT_KINDS if any(parts_of(kind, pipelines[name]) for name in names)]
             raise InputError(where, f"{field}.kind", table.kind, f"for {', '.join(names)} one of " + ", ".join(fitting))
         for name in struck:
             found[name].append(_spell(table, pipelines[name], where, field))
@@ -137,7 +137,7 @@ def _severity(kind: FaultKind, value: int) -> float:
     return math.inf if kind is FaultKind.LINK_RATE and value == 0 else value
 
 
-def _parts(kind: str, pipeline: Pipeline) -> int:
+def parts_of(kind: str, pipeline: Pipeline) -> int:
     """How many targets of a kind of fault a pipeline has; 1 for faults without a target."""
     is_split = pipeline.entry.role is Role.PREFILL
     decode = pipeline.decode.num_servers if pipeline.decode else 0
@@ -154,7 +154,7 @@ def _parts(kind: str, pipeline: Pipeline) -> int:
 
 
 def _spell(table: FaultTable, pipeline: Pipeline, where: str, field: str) -> Spell:
-    parts = _parts(table.kind, pipeline)
+    parts = parts_of(table.kind, pipeline)
     if not 0 <= table.target < parts:
         raise InputError(where, f"{field}.target", table.target, f"a number from 0 to {parts - 1}")
     if table.value is not None and table.kind not in _WITH_VALUE:

@@ -405,8 +405,11 @@ class Engine:
         rows = self._form.records("servers", names=_COUNTERS)
         return tuple(ServerCounters(name, *row) for name, row in zip(self._names, rows, strict=True))
 
-    def token_times(self) -> list[NDArray[np.int64]]:
+    def token_times(self, requests: Int64 | None = None) -> list[NDArray[np.int64]]:
         """Per request, the time at which each of its tokens was given at the server, [emitted_tokens] ps.
+
+        Args:
+            requests: only these, in their order; None: all.
 
         Raises:
             ValueError: no journal was kept.
@@ -414,7 +417,7 @@ class Engine:
         if not self._journal_margin:
             raise ValueError("token times need an engine with keep_journal=True")
         journal = self._form.records("journal", self._form.get("log_size"))
-        return token_times(journal, self.pipeline, self.results())
+        return token_times(journal, self.pipeline, self.results(), requests)
 
 
 def simulate(

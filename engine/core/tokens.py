@@ -36,11 +36,14 @@ class _Steps:
         return boundary(start, base, slope, step - self.first[k] + 1)
 
 
-def token_times(journal: Sequence[Item], pipeline: Pipeline, results: Results) -> list[NDArray[np.int64]]:
+def token_times(
+    journal: Sequence[Item], pipeline: Pipeline, results: Results, only: NDArray[np.int64] | None = None
+) -> list[NDArray[np.int64]]:
     """Per request, the time of each token that the user was given, [emitted_tokens] ps.
 
     Args:
         journal: items as in `kernel.state.LogItem`, in the order in which they were noted.
+        only: these requests, in their order; None: all.
     """
     steps = [_Steps() for _ in results.servers]
     for kind, server, step, start, count, base, slope in journal:
@@ -49,7 +52,8 @@ def token_times(journal: Sequence[Item], pipeline: Pipeline, results: Results) -
     growth = _growth_by_server(pipeline)
     unit = pipeline.entry.units_per_token
     emitted = results.emitted_tokens
-    times: list[list[int]] = [[] for _ in emitted]
+    wanted = range(len(emitted)) if only is None else [int(request) for request in only]
+    times: dict[int, list[int]] = {request: [] for request in wanted}
     joins: dict[int, tuple[int, int, int]] = {}
 
     def follow(request: int, upto: int) -> None:
@@ -63,6 +67,8 @@ def token_times(journal: Sequence[Item], pipeline: Pipeline, results: Results) -
             mine.append(steps[server].end_of(step + needed - 1))
 
     for kind, server, step, request, given, _, _ in journal:
+        if kind == SEGMENT or request not in times:
+            continue
         if kind == JOIN:
             follow(request, given)
             joins[request] = (server, step, given)
@@ -74,7 +80,7 @@ def token_times(journal: Sequence[Item], pipeline: Pipeline, results: Results) -
             times[request].clear()
     for request in list(joins):
         follow(request, int(emitted[request]))
-    return [np.array(mine, np.int64) for mine in times]
+    return [np.array(times[request], np.int64) for request in wanted]
 
 
 def _growth_by_server(pipeline: Pipeline) -> list[int]:

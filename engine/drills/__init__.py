@@ -1,0 +1,1 @@
+"""Drills: something breaks on purpose, and what that does to the turns is measured."""
