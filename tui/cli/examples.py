@@ -34,6 +34,10 @@ EXAMPLES: Final = {
         "subsecond replay race.subsecond --at 90s --view turn --screenshot turn.svg",
     ),
     "scenarios": ("subsecond scenarios",),
+    "capacity": (
+        "subsecond capacity --agents coding --json capacity.json",
+        "subsecond capacity call-center --rate --budget voice-sub-second --percentile 60 --others none",
+    ),
     "validate": ("subsecond validate --json validation.json",),
     "compare": (
         "subsecond compare before.subsecond after.subsecond",

@@ -2,10 +2,109 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from subsecond.tui.cli.options import names, number, whole
+
 __all__ = ["add_commands"]
+
+_Scenario = Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")]
+_Pipelines = Annotated[str | None, typer.Option(metavar="A,B", help="Pipelines to run instead of the scenario's.")]
+_Model = Annotated[str | None, typer.Option(help="Model for all pipelines.")]
+_Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeatable.")
+]
+_Seed = Annotated[int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")]
+_Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="NAME", help="A budget of the scenario or of the catalog.")
+]
+_Percentile = Annotated[
+    float | None,
+    typer.Option(parser=number("--percentile"), metavar="P", help="Share of turns, in %, that shall keep it."),
+]
+_Threads = Annotated[
+    int | None, typer.Option(parser=whole("--threads"), metavar="N", help="Runs side by side; by default one per core.")
+]
+_Json = Annotated[
+    Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
+]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
+    app.command(short_help="How many sessions each pipeline carries while a budget holds.")(capacity)
+
+
+def capacity(
+    scenario: _Scenario = "playground",
+    pipelines: _Pipelines = None,
+    agents: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Agents to count; by default each kind of the scenario in turn.")
+    ] = None,
+    budget: _Budget = None,
+    percentile: _Percentile = None,
+    rate: Annotated[
+        bool, typer.Option("--rate", help="Count arrivals per second instead of sessions at work at once.")
+    ] = False,
+    others: Annotated[
+        str, typer.Option(help="The scenario's other agents: held as they are, scaled in proportion, or none.")
+    ] = "held",
+    replicas: Annotated[
+        int, typer.Option(parser=whole("--replicas"), metavar="R", help="Runs of each number, at least.")
+    ] = 8,
+    confidence: Annotated[
+        float, typer.Option(parser=number("--confidence"), metavar="C", help="Of what is called sure.")
+    ] = 0.95,
+    most: Annotated[
+        float | None,
+        typer.Option("--max", parser=number("--max"), metavar="N", help="Largest number to ask about."),
+    ] = None,
+    precision: Annotated[
+        float,
+        typer.Option(parser=number("--precision"), metavar="SHARE", help="How close is close enough; 0: to the last."),
+    ] = 0.01,
+    duration: Annotated[
+        float | None, typer.Option(parser=number("--duration"), metavar="S", help="Length of a run, warm-up included.")
+    ] = None,
+    warm_up: Annotated[
+        float | None, typer.Option(parser=number("--warm-up"), metavar="S", help="Seconds before turns count.")
+    ] = None,
+    model: _Model = None,
+    settings: _Settings = None,
+    seed: _Seed = None,
+    threads: _Threads = None,
+    json: _Json = None,
+    quiet: _Quiet = False,
+) -> None:
+    """Search how many sessions at once, or arrivals a second, each pipeline carries while a budget holds.
+
+    Every number is run several times with other sessions, the same for every pipeline.
+    """
+    from subsecond.agents.study.capacity import Question
+    from subsecond.agents.study.points import load_base
+    from subsecond.tui.cli.capacity import capacity_command
+
+    chosen = None if pipelines is None else names(pipelines)
+    capacity_command(
+        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        question=Question(
+            kind=agents,
+            budget=budget,
+            percentile=percentile,
+            by_rate=rate,
+            others=others,
+            replicas=replicas,
+            confidence=confidence,
+            most=(100 if rate else 4096) if most is None else most,
+            precision=precision,
+            duration_s=duration,
+            warm_up_s=warm_up,
+        ),
+        threads=threads,
+        json_out=json,
+        quiet=quiet,
+    )
