@@ -6,6 +6,8 @@ histograms of parts of a run add up to the histogram of the whole, bucket by buc
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,24 @@ class Histogram:
     @property
     def total(self) -> int:
         return int(self.counts.sum())
+
+    @classmethod
+    def of(cls, buckets: NDArray[np.integer[Any]], counts: NDArray[np.int64]) -> Histogram:
+        """The histogram that `sparse` was asked of.
+
+        Raises:
+            ValueError: there is no such bucket.
+        """
+        if len(buckets) and not 0 <= int(buckets.min()) <= int(buckets.max()) < _SIZE:
+            raise ValueError(f"a histogram has {_SIZE} buckets, got numbers {buckets.min()} to {buckets.max()}")
+        histogram = cls()
+        histogram.counts[buckets] = counts
+        return histogram
+
+    def sparse(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers and counts of the buckets that hold something, ascending."""
+        buckets = np.flatnonzero(self.counts)
+        return buckets, self.counts[buckets]
 
     def filled(self) -> list[tuple[int, int]]:
         """(upper end in ps, count) of the buckets that hold something, ascending."""

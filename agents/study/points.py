@@ -143,8 +143,14 @@ def plan_point(base: Base, point: Point, cache: PlanCache | None = None) -> Plan
     return plan_run(parse_scenario(tables, base.path), cache=cache)
 
 
-def lane_turns(plan: Plan, name: str, *, compiled: bool | None = None) -> Turns:
-    """Turns of one pipeline of a plan, run in virtual time."""
+def lane_turns(
+    plan: Plan, name: str, *, compiled: bool | None = None, progress: Callable[[int, int], None] | None = None
+) -> Turns:
+    """Turns of one pipeline of a plan, run in virtual time.
+
+    Args:
+        progress: told requests ended and in all now and then; what it raises ends the run.
+    """
     scenario = plan.scenario
     stop = None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S)
     results = simulate(
@@ -154,6 +160,7 @@ def lane_turns(plan: Plan, name: str, *, compiled: bool | None = None) -> Turns:
         seed=scenario.seed,
         compiled=plan_execution(plan.workload.num_requests, compiled).compiled,
         until_ps=stop,
+        progress=progress,
     )
     return turns_of(plan.workload, results, stop, plan.from_ps)
 

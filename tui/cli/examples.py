@@ -51,6 +51,12 @@ EXAMPLES: Final = {
         "subsecond report race.subsecond -o report.html",
         "subsecond report before.subsecond after.subsecond -o report.html --since 30s",
     ),
+    "sweep": (
+        "subsecond sweep nodes",
+        "subsecond sweep mine.toml --threads 4 --set duration_s=60 --json mine.json",
+        "subsecond sweep mine.toml --cluster tcp://scheduler.lab:8786",
+        "subsecond sweep mine.sweep",
+    ),
     "show": ("subsecond show race.subsecond", "subsecond show race.subsecond --json -"),
     "export": (
         "subsecond export race.subsecond -o race.parquet",
