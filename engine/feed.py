@@ -6,6 +6,8 @@ name says otherwise. `docs/feed.md` describes the protocol.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "FaultNote",
     "Gauges",
     "Hello",
+    "HireInfo",
     "InjectFault",
     "KeepRecording",
     "LaneInfo",
@@ -27,11 +30,15 @@ __all__ = [
     "Notice",
     "OpenTurn",
     "OutsideAgent",
+    "OwningInfo",
     "ParameterInfo",
+    "PartInfo",
     "Pause",
+    "PriceInfo",
     "Resume",
     "ServerGauge",
     "ServerInfo",
+    "ServiceInfo",
     "SetKnob",
     "SetLoad",
     "SetSpeed",
@@ -69,8 +76,73 @@ class ServerInfo(msgspec.Struct, frozen=True, array_like=True):
     link_tokens_per_s: float = 0.0
 
 
+class PriceInfo(msgspec.Struct, frozen=True, array_like=True):
+    """A figure of a price, in its unit; `number`: None where nobody publishes one."""
+
+    number: float | None
+    unit: str
+    provenance: str
+    source: str
+    date: str
+    note: str = ""
+
+
+class HireInfo(msgspec.Struct, frozen=True, array_like=True):
+    """Price of one machine per hour where `asked` is the way of hire wanted, and `way` the one that is offered."""
+
+    asked: str
+    way: str
+    price: PriceInfo
+
+
+class OwningInfo(msgspec.Struct, frozen=True):
+    """What owning a machine might come to, in USD per hour: an estimate, and what went into it."""
+
+    low: float
+    high: float
+    formula: str
+    inputs: tuple[tuple[str, PriceInfo], ...]
+
+
+class PartInfo(msgspec.Struct, frozen=True):
+    """Devices that serve one role of a lane, and what they cost.
+
+    Attributes:
+        pool: role of their servers.
+        device: the catalog's name; `label` for people.
+        groups, each: nodes or model copies, and devices of each.
+        machine: what is hired, with `devices_per_machine` of the device.
+        is_published: whether the device has a public price by any way of hire.
+        hire: by the way that is asked for.
+        owning: None: there is no estimate.
+    """
+
+    role: str
+    pool: str
+    device: str
+    label: str
+    groups: int
+    each: int
+    machine: str
+    devices_per_machine: int
+    is_published: bool
+    hire: tuple[HireInfo, ...]
+    owning: OwningInfo | None = None
+
+
+class ServiceInfo(msgspec.Struct, frozen=True):
+    """A published price list for a model of the run, per 1e6 tokens; `cached` is None where there is none for it."""
+
+    provider: str
+    label: str
+    model: str
+    input: PriceInfo
+    output: PriceInfo
+    cached: PriceInfo | None
+
+
 class LaneInfo(msgspec.Struct, frozen=True):
-    """One pipeline of the race. `status`: shipping, announced or cancelled."""
+    """One pipeline of the race. `status`: shipping, announced or cancelled; `parts`: what it is made of."""
 
     name: str
     label: str
@@ -78,6 +150,7 @@ class LaneInfo(msgspec.Struct, frozen=True):
     status: str
     servers: tuple[ServerInfo, ...]
     parameters: tuple[ParameterInfo, ...]
+    parts: tuple[PartInfo, ...] = ()
 
 
 class BudgetInfo(msgspec.Struct, frozen=True):
@@ -99,6 +172,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
         run: id of the run.
         stages: names, in the order in which a turn passes them.
         recording: path of the recording on the service's machine.
+        services: who sells the lanes' models by the token.
+        tables: the scenario as read, with the settings that it was started with; without what models say.
     """
 
     version: int
@@ -112,6 +187,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     budgets: tuple[BudgetInfo, ...]
     duration_ps: int | None
     recording: str
+    services: tuple[ServiceInfo, ...] = ()
+    tables: dict[str, Any] = {}
 
 
 class TurnEnd(msgspec.Struct, frozen=True, tag="turn"):

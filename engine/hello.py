@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from subsecond.engine.catalog import Catalog, catalog
 from subsecond.engine.core.config import Pipeline
 from subsecond.engine.core.layout import server_names
 from subsecond.engine.core.results import STAGES
+from subsecond.engine.economics.told import parts_told, services_told
 from subsecond.engine.feed import VERSION, BudgetInfo, Hello, LaneInfo, ParameterInfo, ServerInfo
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.run import Plan
@@ -23,6 +25,7 @@ def hello_of(plan: Plan, run: str, recording: str) -> Hello:
         recording: path of its recording.
     """
     scenario, work = plan.scenario, plan.workload
+    facts = Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
     return Hello(
         version=VERSION,
         run=run,
@@ -31,16 +34,18 @@ def hello_of(plan: Plan, run: str, recording: str) -> Hello:
         seed=scenario.seed,
         agents=tuple(work.kinds),
         stages=(*work.before_ps, *STAGES, TOOLS, *work.after_ps),
-        lanes=tuple(_lane_info(name, built) for name, built in plan.pipelines.items()),
+        lanes=tuple(_lane_info(name, built, facts) for name, built in plan.pipelines.items()),
         budgets=tuple(
             BudgetInfo(b.name, b.agents, b.turn_ps, b.ttft_ps, b.tpot_ps, b.percentile, b.source) for b in plan.budgets
         ),
         duration_ps=None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S),
         recording=recording,
+        services=services_told([built.model for built in plan.pipelines.values()], facts),
+        tables={key: table for key, table in scenario.tables.items() if key != "replies"},
     )
 
 
-def _lane_info(name: str, built: BuiltPipeline) -> LaneInfo:
+def _lane_info(name: str, built: BuiltPipeline, facts: Catalog) -> LaneInfo:
     core = built.core
     pools = [pool for pool in (core.entry, core.decode, core.fallback) if pool for _ in range(pool.num_servers)]
     return LaneInfo(
@@ -62,6 +67,7 @@ def _lane_info(name: str, built: BuiltPipeline) -> LaneInfo:
             ParameterInfo(key, value.shown, value.unit, value.provenance, value.source)
             for key, value in built.parameters.items()
         ),
+        parts=parts_told(built, facts),
     )
 
 

@@ -117,7 +117,7 @@ def test_of_a_file_that_is_cut_off_the_beginning_is_saved(whole: Path, tmp_path:
     try:
         found, saved = rescued(tmp_path / "run")
     except InputError:
-        assert share < 0.2
+        assert share < 0.3  # the first message, with parts and prices, takes some pages
         return
     everything = messages(whole)
     assert not found.is_whole
