@@ -158,7 +158,8 @@ def pairs_of(plan: Plan, name: str, strikes: Sequence[Strike], compiled: bool | 
     """One lane of one run: a pair for each drill, None for one that leaves it alone."""
     if not any(found.spells for found in strikes):
         return [None for _ in strikes]
-    background = spells_of(plan.scenario.faults, {name: plan.pipelines[name].core}, plan.scenario.where)[name]
+    cores = {lane: built.core for lane, built in plan.pipelines.items()}
+    background = spells_of(plan.scenario.faults, cores, plan.scenario.where)[name]
     without = _run(plan, name, background, compiled)
     return [_pair(plan, name, without, [*background, *s.spells], compiled) if s.spells else None for s in strikes]
 

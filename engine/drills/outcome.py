@@ -12,7 +12,7 @@ from .catalog import Drill
 from .course import Course
 from .impact import Impact, impact_of, together
 from .striking import Strike
-from .windows import Recovery, Strip, recovery_of, spans_of, strip_of, window_for
+from .windows import Recovery, Strip, picture_width, recovery_of, spans_of, strip_of, window_for
 from .work import Rework, all_rework
 
 __all__ = ["DrillOutcome", "KindOutcome", "LaneOutcome", "Pair", "lane_outcome"]
@@ -121,9 +121,10 @@ def _kind_outcome(
 
     chosen = [main] if main else []
     runs = impacts(chosen)
-    without = spans_of([pair.without for pair in pairs], kind, chosen)
-    with_fault = spans_of([pair.with_fault for pair in pairs], kind, chosen)
-    width = window_for(without)
+    usual = [pair.without for pair in pairs]
+    without = spans_of(usual, kind, chosen)
+    with_fault = spans_of([pair.with_fault for pair in pairs], kind, chosen, usual)
+    picture = picture_width(without.stop_ps - without.from_ps)
     silences = [pair.silence_ps.get(kind, (0, 0)) for pair in pairs]
     return KindOutcome(
         kind=kind,
@@ -132,6 +133,6 @@ def _kind_outcome(
         runs=tuple(runs),
         others={b.name: together(impacts([b])) for b in budgets if b != main},
         silence_ps=(max(s[0] for s in silences), max(s[1] for s in silences)),
-        recovery=recovery_of(without, with_fault, begin, last, width),
-        strips=(strip_of(without, width), strip_of(with_fault, width)),
+        recovery=recovery_of(with_fault, begin, last, window_for(without)),
+        strips=(strip_of(without, picture), strip_of(with_fault, picture)),
     )

@@ -47,6 +47,11 @@ EXAMPLES: Final = {
         "subsecond rerun race.subsecond --set gpu.replicas=2 --record again.subsecond",
         "subsecond rerun race.subsecond --pipelines gpu,gpu-b200 --no-faults",
     ),
+    "drill": (
+        "subsecond drill --list",
+        "subsecond drill --drill server-lost --policies --json drill.json",
+        "subsecond drill call-center --fault link_degraded@5m:3m=0.25 --set trn-cs3.decode_replicas=2",
+    ),
     "report": (
         "subsecond report race.subsecond -o report.html",
         "subsecond report before.subsecond after.subsecond -o report.html --since 30s",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from subsecond.tui.cli.drilling import drill
 from subsecond.tui.cli.options import names, number, whole
 from subsecond.tui.cli.sweeping import sweep
 
@@ -38,6 +39,7 @@ _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but e
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
     app.command(short_help="How many sessions each pipeline carries while a budget holds.")(capacity)
+    app.command(short_help="Break something on purpose, and say what that does to the turns.")(drill)
     app.command(short_help="Run many points of a scenario, on threads or on a cluster.")(sweep)
 
 

@@ -41,7 +41,8 @@ def spans(*courses: Course) -> Spans:
 
 
 def recovery(turns: Course, usual: Course = STEADY, begin_s: float = 200.0, last_s: float = 200.0) -> Recovery:
-    return recovery_of(spans(usual), spans(turns), round(begin_s * S), round(last_s * S), WIDTH)
+    found = spans_of([turns], "coding", [BUDGET], [usual])
+    return recovery_of(found, round(begin_s * S), round(last_s * S), WIDTH)
 
 
 def test_what_was_never_away_needs_no_time() -> None:
@@ -81,6 +82,10 @@ def test_what_the_load_does_by_itself_is_not_the_faults_doing() -> None:
     usual = with_took({range(300, 400): 4.0})
     found = recovery(with_took({range(200, 220): 5.0, range(300, 400): 4.0}), usual)
     assert found.after_ps == 20 * S
+    # the same turns, but they begin later with the fault
+    later = [s if s < 300 else s + 40 for s in START]
+    took = [4.0 if 300 <= s < 400 else 0.5 for s in START]
+    assert recovery(course(later, took, stop_s=640.0), usual).after_ps == 0
 
 
 def test_windows_in_which_nobody_begins_are_not_as_before() -> None:

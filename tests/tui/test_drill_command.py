@@ -1,0 +1,170 @@
+"""`subsecond drill`: what may be asked for, and that tables and document say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from support.courses import S
+
+from subsecond.engine.drills.catalog import EACH, shipped_drills
+from subsecond.engine.drills.windows import FOREVER, Strip
+from subsecond.engine.errors import InputError
+from subsecond.tui.cli.drill_pictures import picture_of
+from subsecond.tui.cli.drill_words import drills_of, read_fault
+
+Command = Callable[..., tuple[int, str, str]]
+QUICK = ("--set", "coding.sessions=6", "--set", "voice.sessions=8", "--replicas", "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("decode_down@300s:60s", ("decode_down", 300.0, 60.0, None, 0)),
+        ("link_degraded@5m:2m=0.25/1", ("link_degraded", 300.0, 120.0, 0.25, 1)),
+        ("stall@1:30:10s", ("stall", 90.0, 10.0, None, 0)),
+        ("slow@1:00:00:1:30=3", ("slow", 3600.0, 90.0, 3.0, 0)),
+        ("gpu_down@240", ("gpu_down", 240.0, None, None, 0)),
+        ("prefill_down@90s:1m/each", ("prefill_down", 90.0, 60.0, None, EACH)),
+    ],
+)
+def test_faults_are_read(text: str, wanted: tuple[object, ...]) -> None:
+    step = read_fault(text)
+    assert (step.disaggregated, step.after_s, step.duration_s, step.value, step.target) == wanted
+    assert (step.colocated, step.pool) == (step.disaggregated, "all")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("decode_down", "expected NAME@TIME:DURATION"),
+        ("decode_dwon@5m:60s", "expected one of decode_down"),
+        ("decode_down@soon:60s", "expected NAME@TIME:DURATION"),
+        ("decode_down@5m:0s", "a duration above 0 s"),
+        ("slow@5m:60s=fast", "a number behind ="),
+        ("slow@5m:60s=2/first", "the number of a server"),
+        ("slow@5m:60s=2/1.5", "the number of a server"),
+        ("slow@5m:60s/1/2", "expected NAME@TIME:DURATION"),
+        ("", "expected NAME@TIME:DURATION"),
+    ],
+)
+def test_what_is_no_fault_is_said(text: str, words: str) -> None:
+    with pytest.raises(InputError, match="--fault: got") as caught:
+        read_fault(text)
+    assert words in str(caught.value)
+
+
+def test_drills_are_found_by_name_and_time() -> None:
+    (drill,) = drills_of(["router-stall@10m"], [])
+    assert (drill.name, drill.begin_s) == ("router-stall", 600.0)
+    assert [d.name for d in drills_of(["all"], [])] == list(shipped_drills())
+    (own,) = drills_of([], ["stall@4m:5s", "gpu_down@5m:60s"])
+    assert (own.begin_s, [step.after_s for step in own.steps]) == (240.0, [0.0, 60.0])
+    with pytest.raises(InputError, match="each drill once"):
+        drills_of(["router-stall", "all"], [])
+    with pytest.raises(InputError, match="an instant, as in"):
+        drills_of(["router-stall@noon"], [])
+
+
+def test_a_drill_is_shown_and_written(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "drill.json"
+    code, shown, err = command("drill", *QUICK, "--policies", "--json", out)
+    assert (code, err) == (0, "")
+    for words in (
+        "server-lost · The server that writes the answers is lost for a minute",
+        "trn-cs3, coding: p95 of the turns that begin in each",
+        "policies side by side",
+        "The load is constant",
+        "Loops are closed",
+    ):
+        assert words in " ".join(shown.split())
+    document = json.loads(out.read_text())
+    assert document["schema"] == "subsecond.drill/1"
+    (drill,) = document["drills"]
+    assert drill["begin_s"] == 300.0
+    for lane in drill["pipelines"].values():
+        for kind in lane["by_agents"].values():
+            fates = [sum(row.values()) for row in kind["fates"].values()]
+            assert sum(fates) == sum(sum(row.values()) for row in kind["runs"][0]["fates"].values())
+            assert kind["turns"][0] - kind["turns"][1] == kind["put_off"] - kind["brought_forward"]
+            assert f"{kind['turns'][0]:,}" in shown
+            assert len(kind["over_time"][0]["p95_ms"]) == len(kind["over_time"][1]["begin_s"])
+    policies = {found["policy"]: found for found in document["policies"]}
+    assert list(policies) == ["retry", "reprefill", "fallback", "fail"]
+    assert policies["fallback"]["left_out"] == {"gpu": "it has nothing to fall back to"}
+    for found in policies.values():
+        for name, lane in found["drills"][0]["pipelines"].items():
+            before = drill["pipelines"][name]["by_agents"]
+            for kind, own in lane["by_agents"].items():  # no policy matters where nothing is lost
+                assert own["met"][0] == before[kind]["met"][0]
+                assert own["longest_turn_ms"][0] == before[kind]["longest_turn_ms"][0]
+    failing = policies["fail"]["drills"][0]["pipelines"]["gpu"]["by_agents"]["voice"]
+    assert failing["lost"] > 0
+
+
+def test_the_same_command_gives_the_same_bytes(command: Command) -> None:
+    asked = ("drill", *QUICK, "--drill", "router-stall", "--json", "-")
+    assert command(*asked)[1] == command(*asked)[1] != ""
+
+
+def test_a_scenarios_own_faults_are_its_drill(command: Command) -> None:
+    small = ("--set", "coding.sessions=4", "--set", "voice.sessions=4", "--replicas", "1")
+    code, shown, _ = command("drill", "wafer-down", *small, "--policies")
+    assert code == 0
+    assert "wafer-down · The faults of wafer-down" in shown
+    assert "begins at 400 s" in shown
+    code, shown, _ = command("drill", "wafer-down", *small, "--as-written", "--drill", "router-stall@5m")
+    assert "The scenario's own faults strike in both runs." in shown
+    assert "not constant" in shown
+
+
+def test_the_drills_that_ship_are_listed(command: Command) -> None:
+    code, shown, _ = command("drill", "--list")
+    assert code == 0
+    for name, drill in shipped_drills().items():
+        assert name in shown
+        assert drill.title in shown
+    assert json.loads(command("drill", "--list", "--json", "-")[1]).keys() == shipped_drills().keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--drill", "server-lots"), "--drill: got 'server-lots', expected one of server-lost"),
+        (("--replicas", "0"), "--replicas: got '0', expected a whole number from 1"),
+        (("--budget", "none"), "expected one of"),
+        (("--drill", "gpu-lost", "--pipelines", "trn-cs3"), "it has no servers that do prefill and decode"),
+        (
+            (
+                "--fault",
+                "gpu_down@5m:60s/7",
+            ),
+            "it has only one that gpu_down can strike",
+        ),
+        (("--fault", "slow@5m:60s"), "how many times slower"),
+        (("--drill", "server-lost@2d"), "an instant, as in server-lost@5m"),
+        (("--drill", "server-lost@5s"), "a drill that begins between warm_up_s = 120"),
+        (("--fault", "stall@300000:5s", "--set", "duration_s=600"), "a drill that begins between"),
+        (("--json", "/nowhere/x.json"), "a file in a folder that exists"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_in_one_line(command: Command, arguments: tuple[str, ...], words: str) -> None:
+    code, out, err = command("drill", *QUICK, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+
+
+def test_pictures_show_failure_and_silence_apart_from_bars() -> None:
+    begins = tuple(range(0, 50 * S, 10 * S))
+    calm = Strip(10 * S, begins, (1,) * 5, (S, S, S, S, S), (1.0,) * 5)
+    bad = Strip(10 * S, begins, (1, 1, 1, 0, 1), (S, 8 * S, FOREVER, None, S), (1.0, 0.5, 0.0, None, 1.0))
+    spell = SimpleNamespace(begin_ps=15 * S, end_ps=25 * S)
+    lane = SimpleNamespace(lane="gpu", strike=SimpleNamespace(spells=(spell,)))
+    found = SimpleNamespace(kind="coding", strips=(calm, bad))
+    lines = [line.plain for line in picture_of(lane, found)]  # type: ignore[arg-type]  # what it reads of them
+    assert [line[12:] for line in lines[1:5]] == ["▁▁▁▁▁", "▁█x ▁", "█▅▁ █", " ━━"]

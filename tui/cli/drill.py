@@ -1,0 +1,149 @@
+"""`subsecond drill`: from the options to tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from subsecond.agents.plan_cache import PlanCache
+from subsecond.agents.study.drill_policies import FALLBACK_GPUS, run_policies
+from subsecond.agents.study.drilling import Stage, drill_of_scenario, run_drills, set_stage
+from subsecond.agents.study.points import Base, Point, load_base, plan_point
+from subsecond.engine.budgets import Budget
+from subsecond.engine.drills.catalog import Drill, drill_named
+from subsecond.engine.drills.document import document_of
+from subsecond.engine.drills.outcome import DrillOutcome
+from subsecond.engine.drills.study import DrillStudy
+from subsecond.engine.errors import InputError
+
+from .compare import main_budgets
+from .drill_words import drills_of
+from .grid import output_console
+from .options import names
+from .output import check_writable, write_json
+
+__all__ = ["drill_command", "list_command"]
+
+#: What breaks if nobody says what.
+_DEFAULT = "server-lost"
+#: Most runs of a study.
+_MOST_REPLICAS = 1000
+
+
+def drill_command(
+    *,
+    scenario: str,
+    drills: Sequence[str],
+    faults: Sequence[str],
+    pipelines: str | None,
+    model: str | None,
+    settings: Sequence[str],
+    seed: int | None,
+    replicas: int,
+    budget: str | None,
+    policies: bool,
+    as_written: bool,
+    json_out: Path | None,
+) -> None:
+    """Hold drills on a scenario and show what they do.
+
+    Raises:
+        InputError: an option, the scenario or a drill cannot be used.
+    """
+    if json_out is not None:
+        check_writable(json_out)
+    if not 1 <= replicas <= _MOST_REPLICAS:
+        raise InputError("--replicas", "", replicas, f"a whole number from 1 to {_MOST_REPLICAS}")
+    base = load_base(
+        scenario,
+        settings=settings,
+        pipelines=None if pipelines is None else names(pipelines),
+        model=model,
+        seed=seed,
+    )
+    chosen = drills_of(drills, faults)
+    base, chosen = _chosen(base, chosen)
+    lasts = any(text.partition("=")[0].strip() == "duration_s" for text in settings)
+    stage = set_stage(base, chosen, keeps_length=lasts or as_written, steady=not as_written)
+    cache = PlanCache()
+    seeds = tuple(range(base.scenario.seed, base.scenario.seed + replicas))
+    main = _main(stage, budget, cache)
+    outcomes = run_drills(stage, chosen, seeds, main, cache=cache)
+    _check_struck(outcomes)
+    found = run_policies(stage, chosen, seeds, main, cache=cache) if policies else []
+    study = DrillStudy(
+        scenario=base.scenario.name,
+        settings=tuple(settings),
+        is_steady=stage.is_steady,
+        outcomes=tuple(outcomes),
+        policies=tuple(found),
+        remarks=tuple(_remarks(stage, policies)),
+    )
+    if json_out is not None:
+        write_json(json_out, document_of(study))
+    if str(json_out) != "-":
+        from .drill_tables import show_study
+
+        show_study(study, output_console())
+
+
+def list_command(json_out: Path | None) -> None:
+    """Show the drills that ship."""
+    import msgspec
+
+    from subsecond.engine.drills.catalog import shipped_drills
+
+    from .drill_tables import show_drills
+
+    if json_out is not None:
+        write_json(json_out, msgspec.to_builtins(shipped_drills()))
+    if str(json_out) != "-":
+        show_drills(list(shipped_drills().values()), output_console())
+
+
+def _chosen(base: Base, chosen: list[Drill]) -> tuple[Base, list[Drill]]:
+    """The drills that count: those asked for, or the scenario's own faults, or the one that is the default.
+
+    Faults of a scenario that are not the drill strike in both runs.
+    """
+    if chosen:
+        return base, chosen
+    bare, own = drill_of_scenario(base)
+    return (bare, [own]) if own is not None else (base, [drill_named(_DEFAULT)])
+
+
+def _main(stage: Stage, budget: str | None, cache: PlanCache) -> dict[str, Budget]:
+    plan = plan_point(stage.base, Point(), cache)
+    return main_budgets(plan.budgets, plan.workload.kinds, budget)
+
+
+def _check_struck(outcomes: Sequence[DrillOutcome]) -> None:
+    """A drill that leaves every pipeline alone says nothing."""
+    for outcome in outcomes:
+        if not any(lane.strike.spells for lane in outcome.lanes) and len(outcomes) == 1:
+            reasons = "; ".join(f"{lane.lane}: {lane.strike.reason}" for lane in outcome.lanes)
+            raise InputError("drill", outcome.drill.name, "no pipeline that it strikes", f"another drill ({reasons})")
+
+
+def _remarks(stage: Stage, policies: bool) -> list[str]:
+    scenario = stage.base.scenario
+    said = []
+    if stage.is_steady:
+        said.append(
+            f"The load is constant: as many sessions as the scenario has are at work all the time, found at a random "
+            f"point of their work; turns count from {scenario.warm_up_s:g} s on, when caches are warm."
+        )
+    else:
+        said.append("The load is what the scenario says, and not constant: before and after may differ by themselves.")
+    if scenario.faults:
+        said.append("The scenario's own faults strike in both runs.")
+    if policies:
+        said.append(
+            f"Under fallback {FALLBACK_GPUS} H200 stand ready, where a pipeline has no fallback_gpus of its own: an "
+            "assumption. A pipeline whose servers do both has nothing to fall back to."
+        )
+    said.append(
+        "Loops are closed: who waits asks for nothing meanwhile, so that a long outage puts turns off rather than "
+        "breaking many. Nobody hangs up or times out."
+    )
+    return said

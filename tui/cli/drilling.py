@@ -1,0 +1,77 @@
+"""What `subsecond drill` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from subsecond.tui.cli.options import whole
+
+__all__ = ["drill"]
+
+
+def drill(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    drills: Annotated[
+        list[str] | None,
+        typer.Option("--drill", metavar="NAME[@TIME]", help="A drill that ships, or all; repeatable, each by itself."),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help="NAME@TIME:DURATION[=VALUE][/TARGET], as decode_down@5m:60s; repeatable, all in one drill.",
+        ),
+    ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Show the drills that ship, and nothing else.")] = False,
+    pipelines: Annotated[str | None, typer.Option(metavar="A,B", help="Pipelines instead of the scenario's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model for all pipelines.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value: gpu.replicas=2, coding.sessions=99."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")
+    ] = None,
+    replicas: Annotated[
+        int, typer.Option(parser=whole("--replicas"), metavar="N", help="Runs, each with the next seed, all together.")
+    ] = 4,
+    budget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Budget that counts, instead of the first of each kind.")
+    ] = None,
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Also under retry, reprefill, fallback and fail, side by side.")
+    ] = False,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Sessions and length as in the scenario, not a constant load.")
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
+    ] = None,
+) -> None:
+    """Break something on purpose: the same sessions without the fault and with it, turn by turn.
+
+    Without --drill and --fault the scenario's own faults are the drill, or else the loss of a server.
+    """
+    from subsecond.tui.cli.drill import drill_command, list_command
+
+    if listing:
+        list_command(json)
+        return
+    drill_command(
+        scenario=scenario,
+        drills=drills or [],
+        faults=faults or [],
+        pipelines=pipelines,
+        model=model,
+        settings=settings or [],
+        seed=seed,
+        replicas=replicas,
+        budget=budget,
+        policies=policies,
+        as_written=as_written,
+        json_out=json,
+    )
