@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
-from subsecond.engine.catalog import Catalog, Entry, Value
+from subsecond.engine.catalog import Catalog, Entry, Value, catalog
 from subsecond.engine.economics.parts import Devices, devices_of
 from subsecond.engine.errors import InputError
 from subsecond.engine.latency.pipelines import BuiltPipeline
@@ -40,7 +41,8 @@ class Rate:
         price: of one machine, in USD/h; without a number where nobody publishes one.
         way: one of WAYS, OWN or NOT_PUBLIC.
         asked: the way that was asked for.
-        is_published: whether the catalog has a price for the device, by whatever way.
+        is_published: whether the shipped catalog has a price for the device, by whatever way; a price that a user puts
+            in makes none public.
     """
 
     device: str
@@ -125,6 +127,12 @@ class HourlyCost:
                 found[part.rate.device] = found.get(part.rate.device, 0) + part.devices.count
         return found
 
+    @property
+    def put_in(self) -> dict[str, float]:
+        """Device -> price of a device-hour, of those that have one only because a user put it in."""
+        rates = [part.rate for part in self.parts if not part.rate.is_published]
+        return {rate.device: usd for rate in rates if (usd := rate.usd_per_device_hour) is not None}
+
     def with_price(self, device: str, price: Value | None) -> HourlyCost:
         """The same with a price of one's own per device-hour; None: with none, as if it were not public."""
 
@@ -185,9 +193,14 @@ def rate_of(device: str, facts: Catalog, *, way: str = WAYS[0], each: int = 1) -
     large = [machine for machine in machines if machine[0] >= each]
     size, _, entry = min(large) if large else max(machines)
     used, price = _price(entry, way)
-    is_published = any(_price(other, way)[0] != NOT_PUBLIC for _, _, other in machines)
     label = entry.fields.get("name") or facts.entry("devices", entry.fields["machine"]).label
-    return Rate(wanted.name, label, size, price, used, way, is_published)
+    return Rate(wanted.name, label, size, price, used, way, _is_published(wanted.name))
+
+
+@cache
+def _is_published(device: str) -> bool:
+    machines = _machines(device, catalog())
+    return any(_price(entry, WAYS[0])[0] != NOT_PUBLIC for _, _, entry in machines)
 
 
 def own_prices(given: Mapping[str, float], facts: Catalog, where: str) -> dict[str, Value]:

@@ -80,7 +80,9 @@ def test_a_random_design_says_what_moves_the_answer(command: Command, file: Path
     assert (code, err) == (0, "")
     assert "rank correlation with the share in time" in out
     assert "12 points" in out
-    assert max(len(line.rstrip()) for line in out.splitlines() if "•" not in line) <= 100  # the width of output that goes into a file
+    assert (
+        max(len(line.rstrip()) for line in out.splitlines() if "•" not in line) <= 100
+    )  # the width of output that goes into a file
 
 
 def test_settings_of_the_command_hold_at_every_point(command: Command, file: Path) -> None:

@@ -62,6 +62,10 @@ EXAMPLES: Final = {
         "subsecond sweep mine.toml --cluster tcp://scheduler.lab:8786",
         "subsecond sweep mine.sweep",
     ),
+    "price": (
+        "subsecond price coding-fleet --price wse-3=120 --against gpu",
+        "subsecond price --way capacity-block --sessions 40,80,160 --json price.json",
+    ),
     "show": ("subsecond show race.subsecond", "subsecond show race.subsecond --json -"),
     "export": (
         "subsecond export race.subsecond -o race.parquet",

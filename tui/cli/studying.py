@@ -9,6 +9,7 @@ import typer
 
 from subsecond.tui.cli.drilling import drill
 from subsecond.tui.cli.options import names, number, whole
+from subsecond.tui.cli.pricing import price
 from subsecond.tui.cli.sweeping import sweep
 
 __all__ = ["add_commands"]
@@ -40,6 +41,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add the commands to those of `subsecond`."""
     app.command(short_help="How many sessions each pipeline carries while a budget holds.")(capacity)
     app.command(short_help="Break something on purpose, and say what that does to the turns.")(drill)
+    app.command(short_help="Say what pipelines cost, and at which price one beats another.")(price)
     app.command(short_help="Run many points of a scenario, on threads or on a cluster.")(sweep)
 
 
