@@ -10,6 +10,9 @@ from typing import Final
 
 import msgspec
 
+from subsecond.engine.economics.break_even import Verdict
+from subsecond.engine.errors import InputError
+
 __all__ = [
     "SCHEMA",
     "BreakEvenDoc",
@@ -26,6 +29,7 @@ __all__ = [
     "PriceDoc",
     "ServiceDoc",
     "SumDoc",
+    "document_from",
 ]
 
 #: Name and version; the number goes up when a key changes its meaning or goes away.
@@ -211,3 +215,46 @@ class PriceDoc(_Doc, frozen=True):
     def here(self) -> PointDoc:
         """The point at the scenario's own load."""
         return next(point for point in self.points if point.factor == 1.0)
+
+
+def document_from(raw: object, where: str) -> PriceDoc:
+    """A document that was read, checked.
+
+    Args:
+        where: the file, for messages.
+
+    Raises:
+        InputError: it is none, or its parts do not fit one another.
+    """
+    try:
+        document = msgspec.convert(raw, PriceDoc)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise InputError(where, place.strip("`."), message, f"what {SCHEMA} has there") from None
+    names = document.pipelines.keys()
+    evens = [even for point in document.points for even in (*point.break_evens, *point.cheapest_break_evens)]
+    evens += [even for fleet in document.fleets for even in fleet.break_evens]
+    bases, here = set(document.bases), [point for point in document.points if point.factor == 1.0]
+    checks = {
+        "schema": document.schema == SCHEMA,
+        "pipelines": bool(names) and {document.against, document.services_for} <= names,
+        "points": len(here) == 1 and all(point.lanes.keys() == names for point in document.points),
+        "bases": document.basis in bases and all(p.costs.keys() >= bases for p in document.pipelines.values()),
+        "points.lanes": all(
+            lane.in_time.keys() == lane.in_time_per_hour.keys() == lane.per_turn_in_time.keys() == bases
+            for point in document.points
+            for lane in point.lanes.values()
+        ),
+        "fleets": all(fleet.lanes.keys() == names and fleet.basis in bases for fleet in document.fleets),
+        "break_evens": all(
+            even.pipeline in names and even.basis in bases and even.verdict in {verdict.value for verdict in Verdict}
+            for even in evens
+        ),
+        "points.break_evens": bool(here)
+        and {(e.pipeline, e.basis) for e in here[0].break_evens}
+        >= {(name, basis) for name in names if name != document.against for basis in bases},
+    }
+    for field, holds in checks.items():
+        if not holds:
+            raise InputError(where, field, "parts that do not fit the others", f"what {SCHEMA} has there")
+    return document
