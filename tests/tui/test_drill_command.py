@@ -168,3 +168,51 @@ def test_pictures_show_failure_and_silence_apart_from_bars() -> None:
     found = SimpleNamespace(kind="coding", strips=(calm, bad))
     lines = [line.plain for line in picture_of(lane, found)]  # type: ignore[arg-type]  # what it reads of them
     assert [line[12:] for line in lines[1:5]] == ["▁▁▁▁▁", "▁█x ▁", "█▅▁ █", " ━━"]
+
+
+def test_weeks_of_failures_are_shown_and_written(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "weeks.json"
+    asked = ("--weeks", "0.05", "--mtbf", "gpu=2h,trn-cs3.decode=3h", "--mttr", "5m", "--direct", "--json", out)
+    code, shown, err = command("drill", *QUICK, *asked)
+    assert (code, err) == (0, "")
+    words = " ".join(shown.split())
+    assert "turns in budget over 0.05 weeks in which servers stop by chance" in words
+    assert "nothing is published about trainium2" in words
+    assert "Repair takes 5 min." in words
+    document = json.loads(out.read_text())
+    assert document["schema"] == "subsecond.availability/1"
+    split, gpu = (document["pipelines"][name] for name in ("trn-cs3", "gpu"))
+    assert [part["mtbf_h"] for part in split["parts"]] == [pytest.approx(50_677 / 8), 3.0]
+    assert [part["provenance"] for part in split["parts"]] == ["not public", "assumed"]
+    assert {row["pool"] for row in split["by_agents"]["voice"]["sensitivity"]} == {"prefill"}
+    assert gpu["simulated_incidents"] > 0
+    for kind in gpu["by_agents"].values():
+        calm, struck = kind["simulated"]
+        assert calm["judged"] > 0
+        assert calm["span_s"] == struck["span_s"]
+        assert kind["long_run"]["lost"] == pytest.approx(
+            1 - kind["long_run"]["share"] / kind["without_failures"]["attainment"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--mtbf", "gpu=5h"), "--mtbf: got 'gpu=5h', expected --weeks that it belongs to"),
+        (("--direct",), "--direct: got 'given', expected --weeks"),
+        (("--weeks", "0"), "--weeks: got '0.0', expected a number from 0.001"),
+        (("--weeks", "nan"), "--weeks: got 'nan'"),
+        (("--weeks", "1000", "--direct"), "expected a number from 0.001 to 104"),
+        (("--weeks", "1", "--mtbf", "gpu=5"), "expected PART=TIME"),
+        (("--weeks", "1", "--mtbf", "gpu=0h"), "expected PART=TIME"),
+        (("--weeks", "1", "--mtbf", "rack=5h"), "parts are prefill, decode, gpu"),
+        (("--weeks", "1", "--mtbf", "cpu.gpu=5h"), "a pipeline of trn-cs3, gpu"),
+        (("--weeks", "1", "--mttr", "0s"), "a time from 1 s to a day"),
+        (("--weeks", "1", "--drill", "all"), "no drill beside --weeks"),
+    ],
+)
+def test_what_weeks_cannot_be_asked_is_said(command: Command, arguments: tuple[str, ...], words: str) -> None:
+    code, out, err = command("drill", *QUICK, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from subsecond.agents.plan_cache import PlanCache
@@ -30,6 +31,16 @@ _DEFAULT = "server-lost"
 _MOST_REPLICAS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class LongRun:
+    """Options about failures by chance; without `weeks` none of the others means anything."""
+
+    weeks: float | None = None
+    mtbf: Sequence[str] = ()
+    mttr: str | None = None
+    direct: bool = False
+
+
 def drill_command(
     *,
     scenario: str,
@@ -43,6 +54,7 @@ def drill_command(
     budget: str | None,
     policies: bool,
     as_written: bool,
+    long_run: LongRun,
     json_out: Path | None,
 ) -> None:
     """Hold drills on a scenario and show what they do.
@@ -61,6 +73,10 @@ def drill_command(
         model=model,
         seed=seed,
     )
+    if long_run.weeks is not None:
+        _hold_long_run(base, long_run, replicas, budget, json_out, {"--drill": drills, "--fault": faults})
+        return
+    _check_alone(long_run)
     chosen = drills_of(drills, faults)
     base, chosen = _chosen(base, chosen)
     lasts = any(text.partition("=")[0].strip() == "duration_s" for text in settings)
@@ -85,6 +101,42 @@ def drill_command(
         from .drill_tables import show_study
 
         show_study(study, output_console())
+
+
+def _check_alone(long_run: LongRun) -> None:
+    given = {
+        "--mtbf": ", ".join(long_run.mtbf),
+        "--mttr": long_run.mttr,
+        "--direct": "given" if long_run.direct else "",
+    }
+    for option, value in given.items():
+        if value:
+            raise InputError(option, "", value, "--weeks that it belongs to")
+
+
+def _hold_long_run(
+    base: Base,
+    asked: LongRun,
+    replicas: int,
+    budget: str | None,
+    json_out: Path | None,
+    drills: Mapping[str, Sequence[str]],
+) -> None:
+    from .availability import availability_command
+
+    for option, given in drills.items():
+        if given:
+            raise InputError(option, "", given[0], "no drill beside --weeks: failures come by chance")
+    availability_command(
+        base,
+        weeks=asked.weeks or 0.0,
+        mtbf=asked.mtbf,
+        mttr=asked.mttr,
+        direct=asked.direct,
+        replicas=replicas,
+        budget=budget,
+        json_out=json_out,
+    )
 
 
 def list_command(json_out: Path | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from subsecond.tui.cli.options import whole
+from subsecond.tui.cli.options import number, whole
 
 __all__ = ["drill"]
 
@@ -45,6 +45,20 @@ def drill(
     policies: Annotated[
         bool, typer.Option("--policies", help="Also under retry, reprefill, fallback and fail, side by side.")
     ] = False,
+    weeks: Annotated[
+        float | None,
+        typer.Option(
+            parser=number("--weeks"), metavar="N", help="Servers stop by chance, over so many weeks, instead."
+        ),
+    ] = None,
+    mtbf: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mtbf", metavar="PART=TIME", help="With --weeks: mean time between failures of a gpu, prefill or decode."
+        ),
+    ] = None,
+    mttr: Annotated[str | None, typer.Option("--mttr", metavar="TIME", help="With --weeks: time to repair.")] = None,
+    direct: Annotated[bool, typer.Option("--direct", help="With --weeks: simulate them turn by turn, too.")] = False,
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Sessions and length as in the scenario, not a constant load.")
     ] = False,
@@ -54,9 +68,10 @@ def drill(
 ) -> None:
     """Break something on purpose: the same sessions without the fault and with it, turn by turn.
 
-    Without --drill and --fault the scenario's own faults are the drill, or else the loss of a server.
+    Without --drill and --fault the scenario's own faults are the drill, or else the loss of a server. With --weeks no
+    drill is held: servers stop by chance, and the share of turns in budget in the long run is told.
     """
-    from subsecond.tui.cli.drill import drill_command, list_command
+    from subsecond.tui.cli.drill import LongRun, drill_command, list_command
 
     if listing:
         list_command(json)
@@ -73,5 +88,6 @@ def drill(
         budget=budget,
         policies=policies,
         as_written=as_written,
+        long_run=LongRun(weeks, mtbf or [], mttr, direct),
         json_out=json,
     )

@@ -50,6 +50,7 @@ EXAMPLES: Final = {
     "drill": (
         "subsecond drill --list",
         "subsecond drill --drill server-lost --policies --json drill.json",
+        "subsecond drill --weeks 4 --mtbf gpu=6330h,decode=90d --mttr 30m",
         "subsecond drill call-center --fault link_degraded@5m:3m=0.25 --set trn-cs3.decode_replicas=2",
     ),
     "report": (
