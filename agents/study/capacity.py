@@ -16,11 +16,11 @@ from typing import overload
 
 from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.budgets import Budget
-from subsecond.engine.confidence import Share, share_of
 from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, lane_outcome, merged
 from subsecond.engine.scenario import setting
 
+from .attainment import attainment
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, steadied
 from .search import Asking, Boundary, Trial, search
@@ -296,15 +296,12 @@ class _Lane:
 
     def _trial(self, runs: Sequence[LaneOutcome]) -> Trial:
         budget = self._field.budget
-        counts = [outcome.groups[budget.agents].budget(budget.name) for outcome in runs]
-        met, total = [c.met for c in counts], [c.met + c.missed for c in counts]
-        if not sum(total) and any(outcome.groups[budget.agents].unfinished for outcome in runs):
-            return Trial(self.load, Share(0.0, 0.0, 0.0), self._field.target)  # all wait: nothing comes out any more
-        if not sum(total):
+        share = attainment(runs, budget, self._field.question.confidence)
+        if share is None:
             scenario = self._field.base.scenario
             expected = f"a time in which {budget.agents} agents have turns that count"
             raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
-        return Trial(self.load, share_of(met, total, self._field.question.confidence), self._field.target)
+        return Trial(self.load, share, self._field.target)
 
 
 def _run_searches(lanes: Mapping[str, _Lane], threads: int | None, progress: Progress | None) -> list[Capacity]:

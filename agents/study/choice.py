@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from subsecond.agents.plan_cache import PlanCache
@@ -63,14 +64,19 @@ def choose(
     elif budget is None:
         raise InputError("--budget", "", "none", f"a name: the scenario has no budget for {kind or 'its agents'}")
     else:
-        base, found = _added(base, kind or kinds[0], budget, cache)
+        base, found = _added(base, kind, kinds, budget, cache)
     return Choice(base, found if percentile is None else replace(found, percentile=percentile))
 
 
-def _added(base: Base, kind: str, name: str, cache: PlanCache | None) -> tuple[Base, Budget]:
-    """The base with a budget of the catalog added to its scenario's."""
+def _added(
+    base: Base, kind: str | None, kinds: Sequence[str], name: str, cache: PlanCache | None
+) -> tuple[Base, Budget]:
+    """The base with a budget of the catalog added to its scenario's, for the agents that it is meant for."""
     scenario = base.scenario
     facts = Catalog(scenario.catalog, scenario.where) if scenario.catalog else catalog()
+    entry = facts.find("budgets", name)
+    use = "" if entry is None else facts.entry("budgets", entry).fields.get("use", "")
+    kind = kind or (use if use in kinds else kinds[0])
     try:
         found = catalog_budget(name, kind, facts, "--budget")
     except InputError as error:

@@ -15,7 +15,7 @@ __all__ = ["SWITCHES", "Domain", "Override", "Parameters"]
 
 Override = float | int | bool | str
 #: Parameters that are on (1, true) or off (0, false).
-SWITCHES: Final = frozenset({"affinity", "overlap", "kv_return", "residency"})
+SWITCHES: Final = frozenset({"affinity", "overlap", "kv_return", "prefix_cache", "residency"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,9 @@ def build_pipeline(
     else:
         decoder = decoders(Role.COLOCATED, "decode_" if "decode_device" in p.values else "")
         prefiller = decoder
+    keeps_kv = p.switch("prefix_cache") if "prefix_cache" in p.values else True
     core = Pipeline(
-        entry=_pool(p, prefiller, units, watermark, affinity, slack),
+        entry=replace(_pool(p, prefiller, units, watermark, affinity, slack), keeps_kv=keeps_kv),
         decode=decode,
         link=link,
         fallback=_fallback(facts, p, shape, kv_bytes, units, watermark),

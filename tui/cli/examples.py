@@ -34,6 +34,10 @@ EXAMPLES: Final = {
         "subsecond replay race.subsecond --at 90s --view turn --screenshot turn.svg",
     ),
     "scenarios": ("subsecond scenarios",),
+    "gap": (
+        "subsecond gap --pipelines gpu --json gap.json",
+        "subsecond gap coding-fleet --budget agent-step --percentile 80 --model llama-3.3-70b",
+    ),
     "capacity": (
         "subsecond capacity --agents coding --json capacity.json",
         "subsecond capacity call-center --rate --budget voice-sub-second --percentile 60 --others none",

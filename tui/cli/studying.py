@@ -43,6 +43,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command(short_help="Break something on purpose, and say what that does to the turns.")(drill)
     app.command(short_help="Say what pipelines cost, and at which price one beats another.")(price)
     app.command(short_help="Run many points of a scenario, on threads or on a cluster.")(sweep)
+    app.command(short_help="Which change lets a pipeline keep a budget: a tornado of all of them.")(gap)
 
 
 def capacity(
@@ -110,6 +111,49 @@ def capacity(
             duration_s=duration,
             warm_up_s=warm_up,
         ),
+        threads=threads,
+        json_out=json,
+        quiet=quiet,
+    )
+
+
+def gap(
+    scenario: _Scenario = "playground",
+    pipelines: _Pipelines = None,
+    agents: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Agents whose turns count; by default those of the budget.")
+    ] = None,
+    budget: _Budget = None,
+    percentile: _Percentile = None,
+    changes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Changes of your own instead of those that ship.")
+    ] = None,
+    replicas: Annotated[
+        int, typer.Option(parser=whole("--replicas"), metavar="R", help="Runs of each change, with other sessions.")
+    ] = 5,
+    steps: Annotated[
+        int, typer.Option(parser=whole("--steps"), metavar="K", help="Most changes of a combination to search for.")
+    ] = 3,
+    model: _Model = None,
+    settings: _Settings = None,
+    seed: _Seed = None,
+    threads: _Threads = None,
+    json: _Json = None,
+    quiet: _Quiet = False,
+) -> None:
+    """Try changes of software and hardware on each pipeline, alone and combined, on the same sessions.
+
+    Says which is the smallest change with which a pipeline keeps a budget, or that none does and what is missing.
+    """
+    from subsecond.agents.study.gap import GapQuestion
+    from subsecond.agents.study.points import load_base
+    from subsecond.tui.cli.gap import gap_command
+
+    chosen = None if pipelines is None else names(pipelines)
+    gap_command(
+        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        question=GapQuestion(kind=agents, budget=budget, percentile=percentile, replicas=replicas, steps=steps),
+        changes=changes,
         threads=threads,
         json_out=json,
         quiet=quiet,

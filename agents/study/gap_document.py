@@ -1,0 +1,93 @@
+"""Gap studies as a document, for files, reports and the dashboard (`docs/gap.md`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .gap import GapStudy, LaneGap, Variant
+
+__all__ = ["SCHEMA", "gap_document"]
+
+SCHEMA = "subsecond.gap/1"
+PS_PER_MS = 10**9
+
+
+def gap_document(study: GapStudy) -> dict[str, Any]:
+    """The study as a document."""
+    scenario, budget = study.base.scenario, study.budget
+    return {
+        "schema": SCHEMA,
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "seed": scenario.seed,
+        "agents": budget.agents,
+        "budget": {
+            "name": budget.name,
+            "limits": budget.shown,
+            "percentile": budget.percentile,
+            "source": budget.source,
+        },
+        "replicas": study.question.replicas,
+        "confidence": study.question.confidence,
+        "runs": study.runs,
+        "tables": scenario.tables,
+        "lanes": [_lane(study, lane) for lane in study.lanes],
+    }
+
+
+def _lane(study: GapStudy, lane: LaneGap) -> dict[str, Any]:
+    kind = study.budget.agents
+
+    def made(variant: Variant | None) -> dict[str, Any] | None:
+        return None if variant is None else _variant(variant, lane.plain, kind)
+
+    return {
+        "lane": lane.lane,
+        "pipeline": lane.base_name,
+        "plain": made(lane.plain),
+        "singles": [made(variant) for variant in lane.singles],
+        "combined": [made(variant) for variant in lane.combined],
+        "software": made(lane.software),
+        "everything": made(lane.everything),
+        "is_kept": lane.plain.is_kept,
+        "answer": made(lane.answer),
+        "best": made(lane.best),
+        "needs": [
+            {"stage": need.stage, "share": need.share, "mean_ms": need.mean_ps / PS_PER_MS} for need in lane.needs
+        ],
+    }
+
+
+def _variant(variant: Variant, plain: Variant, kind: str) -> dict[str, Any]:
+    changes = [
+        {
+            "name": change.name,
+            "effort": change.effort,
+            "role": change.role,
+            "settings": change.settings,
+            "times": change.times,
+            "facts_times": change.facts_times,
+            "stands_for": change.stands_for,
+            "source": change.source,
+            "provenance": change.provenance,
+        }
+        for change in variant.changes
+    ]
+    if variant.share is None or variant.outcome is None:
+        return {"name": variant.name, "changes": changes, "problem": variant.problem}
+    group = variant.outcome.groups[kind]
+    assert plain.share is not None  # a pipeline that cannot be built as it is ends the study
+    return {
+        "name": variant.name,
+        "changes": changes,
+        "attainment": variant.share.value,
+        "low": variant.share.low,
+        "high": variant.share.high,
+        "effect": variant.share.value - plain.share.value,
+        "is_kept": variant.is_kept,
+        "is_same": plain.outcome is not None and plain.outcome.digest == variant.outcome.digest,
+        "p50_ms": group.latency_ps["p50"] / PS_PER_MS if group.latency_ps else None,
+        "p95_ms": group.latency_ps["p95"] / PS_PER_MS if group.latency_ps else None,
+        "goodput_per_s": variant.outcome.goodput_per_s(kind),
+        "turns": group.turns,
+    }
