@@ -119,7 +119,8 @@ def _where(even: BreakEvenDoc, names: dict[str, str]) -> str:
     if even.usd_per_device_hour is None:
         return f"less than {money(even.usd_per_hour or 0.0)} an hour for all its machines without a price"
     way = "less" if even.verdict == Verdict.BELOW.value else "more"
-    return f"{way} than {money(even.usd_per_device_hour)} per {names.get(even.device or '', '?')}-hour"
+    together = "" if even.usd_per_hour is None else f" ({money(even.usd_per_hour)} for all of them together)"
+    return f"{way} than {money(even.usd_per_device_hour)} per {names.get(even.device or '', '?')}-hour{together}"
 
 
 def _bought(even: BreakEvenDoc) -> str:
