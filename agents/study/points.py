@@ -144,12 +144,12 @@ def plan_point(base: Base, point: Point, cache: PlanCache | None = None) -> Plan
 
 
 def lane_turns(
-    plan: Plan, name: str, *, compiled: bool | None = None, progress: Callable[[int, int], None] | None = None
+    plan: Plan, name: str, *, compiled: bool | None = None, pulse: Callable[[], None] | None = None
 ) -> Turns:
     """Turns of one pipeline of a plan, run in virtual time.
 
     Args:
-        progress: told requests ended and in all now and then; what it raises ends the run.
+        pulse: called now and then; what it raises ends the run.
     """
     scenario = plan.scenario
     stop = None if scenario.duration_s is None else round(scenario.duration_s * PS_PER_S)
@@ -160,7 +160,7 @@ def lane_turns(
         seed=scenario.seed,
         compiled=plan_execution(plan.workload.num_requests, compiled).compiled,
         until_ps=stop,
-        progress=progress,
+        pulse=pulse,
     )
     return turns_of(plan.workload, results, stop, plan.from_ps)
 

@@ -65,6 +65,7 @@ class Cluster:
         if self._address == LOCAL:
             # without limits on memory, as threads have none; without a dashboard, whose port may be in use
             with (
+                _usual_allocator(),
                 distributed.LocalCluster(
                     n_workers=min(self._processes, len(orders)),
                     threads_per_worker=1,
@@ -97,6 +98,17 @@ class Cluster:
                 wrong = answer
             if wrong:
                 raise _mismatch(worker, wrong)
+
+
+@contextmanager
+def _usual_allocator() -> Iterator[None]:
+    """Processes that start meanwhile keep memory for the next array; dask would have them give it back at once."""
+    import dask
+
+    key = "distributed.nanny.pre-spawn-environ"
+    kept = {name: value for name, value in dask.config.get(key).items() if name != "MALLOC_TRIM_THRESHOLD_"}
+    with dask.config.set({key: kept}):
+        yield
 
 
 def _mismatch(worker: str, wrong: str) -> InputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from subsecond.agents.study.points import Base, Point, plan_point
@@ -16,6 +17,8 @@ __all__ = ["Estimate"]
 #: only the ratio between points counts once the base has been drawn.
 _TURNS = {"coding": 60.0, "voice": 12.0}
 _TURN_S = {"coding": 30.0, "voice": 20.0}
+#: Turns that are drawn to be counted.
+_SAMPLE = 20_000.0
 #: What a run costs before its first turn, in turns.
 _START = 5_000.0
 #: A trace of unknown length.
@@ -25,15 +28,17 @@ _TRACE_TURNS = 50_000.0
 class Estimate:
     """Work of points that vary a base, in turns over all lanes.
 
-    The base's sessions are drawn once, if that is possible, to count them; points are in proportion to it.
+    The base's sessions, or those of its first part, are drawn once, if that is possible, to count them; points are in
+    proportion to it.
     """
 
     def __init__(self, base: Base) -> None:
         self._base = base
         self._unit = 1.0
-        guess = _turns(base.tables)
+        sample = _shortened(base)
+        guess = _turns(sample.tables)
         try:
-            drawn = plan_point(base, Point()).workload.num_requests
+            drawn = plan_point(sample, Point()).workload.num_requests
         except SubsecondError:  # which the points may mend
             return
         self._unit = drawn / guess if guess > 0 else 1.0
@@ -48,6 +53,14 @@ class Estimate:
             tables = self._base.tables
             turns, lanes = _turns(tables), len(tables["pipelines"])
         return lanes * (self._unit * turns + _START)
+
+
+def _shortened(base: Base) -> Base:
+    """The base, or if it is long its first part."""
+    duration_s, guess = base.tables.get("duration_s"), _turns(base.tables)
+    if duration_s is None or guess <= _SAMPLE:
+        return base
+    return replace(base, tables={**base.tables, "duration_s": duration_s * _SAMPLE / guess, "warm_up_s": 0.0})
 
 
 def _turns(tables: Mapping[str, Any]) -> float:

@@ -88,11 +88,11 @@ class _Lanes:
         for known_built, known_faults, budgets, known_rest, outcome in self._known:
             if known_built is built and (known_faults, budgets, known_rest) == (faults, plan.budgets, rest):
                 return outcome
-        turns = lane_turns(plan, name, compiled=self._compiled, progress=self._look_up)
+        turns = lane_turns(plan, name, compiled=self._compiled, pulse=self._look_up)
         outcome = lane_outcome(name, built, turns, plan.budgets)
         self._known.append((built, faults, plan.budgets, rest, outcome))
         return outcome
 
-    def _look_up(self, ended: int, total: int) -> None:
+    def _look_up(self) -> None:
         if self._is_stopping():
             raise Stopped

@@ -116,8 +116,14 @@ class Engine:
         """Run to the end of the workload. `progress` is called with (requests ended, requests) now and then."""
         self.run_until(MAX_PS, progress)
 
-    def run_until(self, until_ps: int, progress: Progress | None = None) -> bool:
+    def run_until(
+        self, until_ps: int, progress: Progress | None = None, pulse: Callable[[], None] | None = None
+    ) -> bool:
         """Handle everything up to and including `until_ps`.
+
+        Args:
+            progress: called with (requests ended, requests) now and then; counting them takes a while.
+            pulse: called as often; what it raises ends the run.
 
         Returns:
             Whether nothing is left to happen at all.
@@ -130,6 +136,8 @@ class Engine:
                 self._reached_ps = max(self._reached_ps, until_ps)
             if progress is not None:
                 progress(self._num_ended(), self.workload.num_requests)
+            if pulse is not None:
+                pulse()
             if is_over or answer == codes.REACHED:
                 return is_over
 
@@ -335,15 +343,19 @@ class Engine:
         self._faults.append((at_ps, kind, target, value))
         self._form.set_column("faults", fault_table(self._faults))
 
-    def results(self, requests: Int64 | None = None) -> Results:
+    def results(self, requests: Int64 | None = None, *, is_last: bool = False) -> Results:
         """Results up to the time reached; the engine may run on, and does not change them.
 
         Args:
             requests: only these, in their order, and without counters of servers; None: all.
+            is_last: nothing is asked of the engine any more, so that its memory can become the results.
         """
         rows = self._rows.reshape(-1, self._columns)
         if requests is not None or self._num_ended() < len(rows):
-            rows = rows.copy() if requests is None else rows[requests]
+            if requests is not None:
+                rows = rows[requests]
+            elif not is_last:
+                rows = rows.copy()
             if self.pipeline.decode is not None:
                 foreseen = rows[:, codes.FIRST] > self.reached_ps
                 rows[foreseen, codes.FIRST] = -1
@@ -428,11 +440,12 @@ def simulate(
     compiled: bool | None = None,
     until_ps: int | None = None,
     progress: Progress | None = None,
+    pulse: Callable[[], None] | None = None,
 ) -> Results:
     """Run a workload on a pipeline, to its end or to `until_ps`. See `Engine` for the arguments and errors."""
     engine = Engine(pipeline, workload, faults, seed=seed, compiled=compiled)
-    engine.run_until(MAX_PS if until_ps is None else until_ps, progress)
-    return engine.results()
+    engine.run_until(MAX_PS if until_ps is None else until_ps, progress, pulse)
+    return engine.results(is_last=True)
 
 
 def _pool_of(pipeline: Pipeline, server: int) -> Pool:

@@ -168,8 +168,8 @@ def _session_order(chained: Workload, lengths: Int64) -> tuple[Int64, Int64]:
     shift = np.zeros(len(lengths), np.int64)  # from a session's old request numbers to the new ones
     placed = 0
     order, parents = [], []
-    for level in range(int(depth.max()) + 1):
-        here = np.flatnonzero(depth == level)
+    by_depth, ends = np.argsort(depth, kind="stable"), np.cumsum(np.bincount(depth))
+    for level, here in enumerate(np.split(by_depth, ends[:-1])):
         if level:
             parent = old_parent[here] + shift[parent_session[here]]
             by = np.argsort(parent, kind="stable")
@@ -187,11 +187,11 @@ def _session_order(chained: Workload, lengths: Int64) -> tuple[Int64, Int64]:
 
 def depths(parent_session: Int64) -> Int64:
     """0 for a root session (parent -1), one more than its parent for a child."""
-    depth = np.where(parent_session < 0, 0, -1)
-    while (depth < 0).any():
-        open_ = np.flatnonzero(depth < 0)
-        above = depth[parent_session[open_]]
-        depth[open_] = np.where(above < 0, -1, above + 1)
+    depth = (parent_session >= 0).astype(np.int64)  # counted up to the session in `above`
+    above = parent_session.copy()
+    while len(open_ := np.flatnonzero(above >= 0)):  # each round counts twice as far
+        depth[open_] += depth[above[open_]]
+        above[open_] = above[above[open_]]
     return depth
 
 

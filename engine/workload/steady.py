@@ -114,7 +114,13 @@ class _Script:
     def turns(self, session: Int64, from_ps: Int64, until_ps: Int64) -> tuple[Int64, Int64]:
         """The turns of each session that are sent from a time until before another, as begin and end."""
         low, high = self.session_turn[session], self.session_turn[session + 1]
-        first, last = (_first_from(self.sent_ps, low, high, at_ps) for at_ps in (from_ps, until_ps))
+        first, last = low.copy(), high.copy()  # most sessions are whole, and need no search
+        late = np.flatnonzero(from_ps > 0)
+        if len(late):
+            first[late] = _first_from(self.sent_ps, low[late], high[late], from_ps[late])
+        cut = np.flatnonzero(until_ps <= self.length_ps[session])
+        if len(cut):
+            last[cut] = _first_from(self.sent_ps, low[cut], high[cut], until_ps[cut])
         return first, last
 
 
