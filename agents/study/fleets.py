@@ -109,7 +109,8 @@ def _worth(side: Side, other: Side | None) -> float:
     if other.good_per_hour <= 0:
         return math.inf
     (hours,) = side.hourly.hours.values()
-    return (other.hourly.known * side.good_per_hour / other.good_per_hour - side.hourly.usd) / hours
+    room = other.hourly.known * side.good_per_hour / other.good_per_hour - side.hourly.usd
+    return room / hours if room > 0 else room  # what is too dear already gets no better by more of what is free
 
 
 def _climb(pools: int, worth: Callable[[tuple[int, ...]], float], most: int) -> tuple[int, ...] | None:

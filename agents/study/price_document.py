@@ -28,7 +28,7 @@ from subsecond.engine.economics.document import (
     SumDoc,
 )
 from subsecond.engine.economics.ownership import FORMULA
-from subsecond.engine.economics.priced import Basis, PricedLane, keeping, per_turn_in_time
+from subsecond.engine.economics.priced import Basis, PricedLane, keeping, per_turn_in_time, spread
 from subsecond.engine.economics.rates import Part
 from subsecond.engine.economics.words import findings
 
@@ -126,11 +126,7 @@ def _part(part: Part) -> PartDoc:
 
 def _point(study: PriceStudy, point: LoadPoint, most: int) -> PointDoc:
     base = point.lanes[study.against]
-    evens = [
-        _even(name, basis, per_turn_in_time(point.lanes[name], base, basis))
-        for basis in study.bases
-        for name in study.others
-    ]
+    evens = [_against(point.lanes[name], base, basis) for basis in study.bases for name in study.others]
     sized: dict[str, Fleet] = {}
     other = cheapest(study.runs, study.against, study.basis, point.factor, most)
     if other is not None:
@@ -146,9 +142,7 @@ def _point(study: PriceStudy, point: LoadPoint, most: int) -> PointDoc:
         break_evens=evens,
         cheapest={name: fleet.sizes for name, fleet in sized.items()},
         cheapest_break_evens=[
-            _even(name, study.basis, per_turn_in_time(sized[name].lane, sized[study.against].lane, study.basis))
-            for name in study.others
-            if name in sized
+            _against(sized[name].lane, sized[study.against].lane, study.basis) for name in study.others if name in sized
         ],
     )
 
@@ -184,9 +178,14 @@ def _fleets(study: PriceStudy, basis: Basis, most: int) -> FleetDoc:
     )
 
 
-def _even(name: str, basis: Basis, found: BreakEven) -> BreakEvenDoc:
+def _against(a: PricedLane, b: PricedLane, basis: Basis) -> BreakEvenDoc:
+    """A against B per turn in time."""
+    return _even(a.lane, basis, per_turn_in_time(a, b, basis), spread(a, b, basis))
+
+
+def _even(name: str, basis: Basis, found: BreakEven, ends: tuple[float, float] | None = None) -> BreakEvenDoc:
     prices = (found.usd_per_device_hour, found.usd_per_hour, found.usd_per_m_output)
-    return BreakEvenDoc(name, basis.words, found.verdict.value, found.device, *prices)
+    return BreakEvenDoc(name, basis.words, found.verdict.value, found.device, *prices, *(ends or (None, None)))
 
 
 def _services(study: PriceStudy, lane: PricedLane) -> list[ServiceDoc]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from subsecond.agents.plan_cache import PlanCache
-from subsecond.agents.study.points import Base, Point, lane_turns, plan_point, steadied
+from subsecond.agents.study.points import Base, Point, lane_turns, plan_point, side_by_side, steadied
 from subsecond.engine.catalog import Catalog, Value, catalog
 from subsecond.engine.economics.ownership import Ownership, ownership_of
 from subsecond.engine.economics.priced import Basis, PricedLane
@@ -22,10 +22,12 @@ from subsecond.engine.outcome import lane_outcome, merged
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import Scenario
 
-__all__ = ["LOADS", "LoadPoint", "PriceStudy", "Prices", "Runs", "facts_of", "price_study"]
+__all__ = ["LOADS", "RUNS", "LoadPoint", "PriceStudy", "Prices", "Runs", "facts_of", "price_study"]
 
 #: Loads of the curve, in sessions over those of the scenario.
 LOADS = (0.25, 0.5, 1.0, 2.0, 4.0)
+#: Runs of each load, so that it shows how far one alone can be trusted.
+RUNS = 3
 _MOST_SESSIONS = 100_000
 
 
@@ -67,7 +69,7 @@ class Runs:
         InputError: the scenario cannot be run.
     """
 
-    def __init__(self, base: Base, prices: Prices, runs: int = 1) -> None:
+    def __init__(self, base: Base, prices: Prices, runs: int = RUNS) -> None:
         self.base, self.prices = base, prices
         scenario = base.scenario
         self.scenario, self.facts = scenario, facts_of(scenario)
@@ -127,9 +129,10 @@ class Runs:
             turns = lane_turns(plan, name)
             outcomes.append(lane_outcome(name, plan.pipelines[name], turns, plan.budgets))
             times.append(pool_times(turns, [use.pool for use in outcomes[-1].pools]))
-        built = plan.pipelines[name]
-        cost = hourly_cost(built, self.facts, way=self.prices.way, own=self.prices.own)
-        return PricedLane(name, replace(cost, pipeline=name), merged(outcomes), shares_of(times))
+        cost = hourly_cost(plan.pipelines[name], self.facts, way=self.prices.way, own=self.prices.own)
+        cost = replace(cost, pipeline=name)
+        each = tuple(PricedLane(name, cost, o, shares_of([t])) for o, t in zip(outcomes, times, strict=True))
+        return each[0] if len(each) == 1 else PricedLane(name, cost, merged(outcomes), shares_of(times), each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def price_study(
     against: str | None = None,
     budget: str | None = None,
     loads: Sequence[float] | None = None,
-    runs: int = 1,
+    runs: int = RUNS,
     duration_s: float | None = None,
     warm_up_s: float | None = None,
 ) -> PriceStudy:
@@ -200,8 +203,10 @@ def price_study(
         raise InputError("--duration, --warm-up", "", given, "agents that can be kept at work: no trace, no rate")
     bench = Runs(base, prices, runs)
     factors = _loads(scenario, loads)
+    places = [(factor, name) for factor in factors for name in bench.pipelines]
+    lanes = dict(zip(places, side_by_side(lambda place: bench.lane(*place), places), strict=True))
     points = tuple(
-        LoadPoint(factor, bench.sessions(factor), {name: bench.lane(factor, name) for name in bench.pipelines})
+        LoadPoint(factor, bench.sessions(factor), {name: lanes[factor, name] for name in bench.pipelines})
         for factor in factors
     )
     here = points[factors.index(1.0)]

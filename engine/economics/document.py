@@ -107,7 +107,10 @@ class LaneDoc(_Doc, frozen=True):
 
 
 class BreakEvenDoc(_Doc, frozen=True):
-    """A break-even of `pipeline` against the one that all are held against; `verdict` as in `break_even.Verdict`."""
+    """A break-even of `pipeline` against the one that all are held against; `verdict` as in `break_even.Verdict`.
+
+    `low` and `high` are the least and the largest price of a device-hour over single runs, where each run has one.
+    """
 
     pipeline: str
     basis: str
@@ -116,6 +119,8 @@ class BreakEvenDoc(_Doc, frozen=True):
     usd_per_device_hour: float | None
     usd_per_hour: float | None
     usd_per_m_output: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 class PointDoc(_Doc, frozen=True):

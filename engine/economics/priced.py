@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from subsecond.engine.economics.amount import hourly_amount
-from subsecond.engine.economics.break_even import BreakEven, Side, break_even
+from subsecond.engine.economics.break_even import BreakEven, Side, Verdict, break_even
 from subsecond.engine.economics.costs import Cost, Work, costs_of
 from subsecond.engine.economics.rates import HourlyCost
 from subsecond.engine.outcome import BudgetCount, LaneOutcome, Outcome
 
-__all__ = ["Basis", "PricedLane", "asked", "keeping", "per_turn_in_time"]
+__all__ = ["Basis", "PricedLane", "asked", "keeping", "per_turn_in_time", "spread"]
 
 PS_PER_HOUR = 3600 * 10**12
 
@@ -40,12 +40,14 @@ class PricedLane:
 
     Attributes:
         shares: agent kind -> pool -> share of it that the kind is charged with.
+        each: the single runs that are counted together here, if there are several.
     """
 
     lane: str
     cost: HourlyCost
     outcome: LaneOutcome
     shares: Mapping[str, Mapping[str, float]]
+    each: tuple[PricedLane, ...] = ()
 
     def work(self, basis: Basis = Basis()) -> Work:
         """What it did: turns, turns in time, tokens."""
@@ -97,6 +99,17 @@ def per_turn_in_time(a: PricedLane, b: PricedLane, basis: Basis) -> BreakEven:
     """
     a, b = asked(a, a), asked(b, a)
     return break_even(a.side(basis), b.side(basis))
+
+
+def spread(a: PricedLane, b: PricedLane, basis: Basis) -> tuple[float, float] | None:
+    """Least and largest price of a device-hour below which A costs less, over the single runs.
+
+    None: they are not several, or not each has such a price.
+    """
+    found = [per_turn_in_time(x, y, basis) for x, y in zip(a.each, b.each, strict=True)]
+    prices = [even.usd_per_device_hour for even in found if even.verdict is Verdict.BELOW]
+    known = [price for price in prices if price is not None]
+    return (min(known), max(known)) if len(known) == len(found) > 1 else None
 
 
 def keeping(a: PricedLane, b: PricedLane) -> BreakEven:

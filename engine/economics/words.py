@@ -81,7 +81,8 @@ def _here(document: PriceDoc, name: str) -> Iterator[str]:
     turn = f"a turn in time ({document.basis})"
     match Verdict(even.verdict):
         case Verdict.BELOW | Verdict.ABOVE:
-            yield f"At this load {turn} costs less on {name} than on {against} at {_where(even, names)}{_bought(even)}."
+            where = f"{_where(document, even)}{_bought(even)}"
+            yield f"At this load {turn} costs less on {name} than on {against} at {where}."
             yield from _put_in(document, even)
         case Verdict.ANY:
             has = document.here.lanes[against].in_time[document.basis]
@@ -115,16 +116,21 @@ def _put_in(document: PriceDoc, even: BreakEvenDoc) -> Iterator[str]:
     yield f"At {money(price)} per {document.device_names.get(even.device or '', '?')}-hour, as put in, {verdict}."
 
 
-def _where(even: BreakEvenDoc, names: dict[str, str]) -> str:
-    if even.usd_per_device_hour is None:
+def _where(document: PriceDoc, even: BreakEvenDoc) -> str:
+    if even.usd_per_device_hour is None or even.device is None:
         return f"less than {money(even.usd_per_hour or 0.0)} an hour for all its machines without a price"
     way = "less" if even.verdict == Verdict.BELOW.value else "more"
-    together = "" if even.usd_per_hour is None else f" ({money(even.usd_per_hour)} for all of them together)"
-    return f"{way} than {money(even.usd_per_device_hour)} per {names.get(even.device or '', '?')}-hour{together}"
+    name = document.device_names.get(even.device, even.device)
+    count = sum(part.devices for part in document.pipelines[even.pipeline].parts if part.device == even.device)
+    more = [f"{money(count * even.usd_per_device_hour)} for its {count}"] if count > 1 else []
+    if even.low is not None and even.high is not None:
+        more.append(f"{money(even.low)} to {money(even.high)} in single runs")
+    price = f"{way} than {money(even.usd_per_device_hour)} per {name}-hour"
+    return f"{price} ({'; '.join(more)})" if more else price
 
 
 def _bought(even: BreakEvenDoc) -> str:
-    if even.usd_per_m_output is None:
+    if even.usd_per_m_output is None or even.usd_per_m_output <= 0:
         return ""
     return f"; bought by the token, at less than {money(even.usd_per_m_output)} per million tokens written, all in"
 
@@ -152,7 +158,7 @@ def _published(document: PriceDoc) -> Iterator[str]:
         return
     limit = _even(document.here.break_evens, document.services_for, document.basis).usd_per_m_output
     prices = {s.provider: s.per_m_output for s in document.services if s.per_m_output is not None}
-    if limit is None or not prices:
+    if limit is None or limit <= 0 or not prices:
         return
     below = [f"{name} {money(price)}" for name, price in prices.items() if price < limit]
     above = [f"{name} {money(price)}" for name, price in prices.items() if price >= limit]

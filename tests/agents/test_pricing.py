@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,12 +18,12 @@ from subsecond.agents.study.pricing import LOADS, Prices, PriceStudy, Runs, pric
 from subsecond.engine.catalog import catalog
 from subsecond.engine.economics.break_even import Verdict
 from subsecond.engine.economics.document import PriceDoc
-from subsecond.engine.economics.priced import Basis, PricedLane, per_turn_in_time
+from subsecond.engine.economics.priced import Basis, PricedLane, per_turn_in_time, spread
 from subsecond.engine.economics.rates import own_prices
 from subsecond.engine.errors import InputError
 from subsecond.engine.scenario import scenario_names
 
-QUICK: dict[str, float] = {"duration_s": 120, "warm_up_s": 20}
+QUICK: dict[str, Any] = {"duration_s": 120, "warm_up_s": 20, "runs": 1}
 #: A budget that pipelines keep or miss by their number of replicas.
 MINE = 'budgets={coding=["agent-step"],mine={agents="coding",ttft_ms=250,percentile=80}}'
 HEAVY = (MINE, "coding.sessions=220", "gpu.max_seqs=24", "gpu.draft_tokens=0")
@@ -107,10 +108,39 @@ def test_agents_that_arrive_at_a_rate_arrive_more_often(tmp_path: Path) -> None:
 def test_more_runs_count_together() -> None:
     base = load_base("playground")
     one = price_study(base, Prices(), loads=[], **QUICK).here.lanes["gpu"]
-    three = price_study(base, Prices(), loads=[], runs=3, **QUICK).here.lanes["gpu"]
+    three = price_study(base, Prices(), loads=[], **{**QUICK, "runs": 3}).here.lanes["gpu"]
     assert three.outcome.runs == 3
     assert three.work().hours == pytest.approx(3 * one.work().hours)
     assert 2.5 < three.work().turns / one.work().turns < 3.5
+
+
+def test_single_runs_say_how_far_their_sum_can_be_trusted() -> None:
+    runs = {"duration_s": 120, "warm_up_s": 20, "runs": 3}
+    here = price_study(load_base("coding-fleet", pipelines=["trn-cs3", "gpu"]), Prices(), loads=[], **runs).here
+    a, b = here.lanes["trn-cs3"], here.lanes["gpu"]
+    found = spread(a, b, STEP)
+    assert found is not None
+    low, high = found
+    whole = per_turn_in_time(a, b, STEP).usd_per_device_hour
+    assert whole is not None
+    assert low < whole < high
+    first = price_study(
+        load_base("coding-fleet", pipelines=["trn-cs3", "gpu"]), Prices(), loads=[], **{**runs, "runs": 1}
+    ).here
+    alone = per_turn_in_time(first.lanes["trn-cs3"], first.lanes["gpu"], STEP).usd_per_device_hour
+    assert alone == per_turn_in_time(a.each[0], b.each[0], STEP).usd_per_device_hour
+    assert spread(first.lanes["trn-cs3"], first.lanes["gpu"], STEP) is None
+
+
+def test_what_is_too_dear_for_nothing_is_not_made_larger() -> None:
+    free = Prices(own=own_prices({"h200": 0.0}, catalog(), "test"))
+    bench = price_study(load_base("playground"), free, loads=[], **QUICK).runs
+    gpu = cheapest(bench, "gpu", STEP, most=4)
+    assert gpu is not None
+    split = cheapest(bench, "trn-cs3", STEP, most=4, against=gpu.lane)
+    assert split is not None
+    assert split.sizes == {"prefill_replicas": 1, "decode_replicas": 1}
+    assert per_turn_in_time(split.lane, gpu.lane, STEP).verdict is Verdict.NEVER
 
 
 def test_the_budget_is_the_first_that_is_kept_or_nearly(study: PriceStudy) -> None:
@@ -192,7 +222,7 @@ def test_a_trace_has_one_load(tmp_path: Path) -> None:
 
 
 def test_loads_unless_told_otherwise() -> None:
-    found = price_study(load_base("playground"), Prices(), duration_s=30, warm_up_s=5)
+    found = price_study(load_base("playground"), Prices(), duration_s=30, warm_up_s=5, runs=1)
     assert tuple(point.factor for point in found.points) == LOADS
 
 

@@ -17,7 +17,7 @@ from subsecond.tui.cli.price_picture import Mark, Row, picture
 from subsecond.tui.cli.price_tables import show_prices
 
 Command = Callable[..., tuple[int, str, str]]
-QUICK = ("--duration", "90", "--warm-up", "15")
+QUICK = ("--duration", "90", "--warm-up", "15", "--runs", "1")
 
 
 def price(command: Command, *arguments: object) -> tuple[PriceDoc, str]:
@@ -94,6 +94,18 @@ def test_the_document_goes_to_a_file_and_the_tables_to_the_screen(command: Comma
     assert (code, err) == (0, "")
     assert "turn in time by" in out
     assert json.loads((tmp_path / "price.json").read_text())["schema"] == SCHEMA
+
+
+def test_quiet_prints_nothing(command: Command, tmp_path: Path) -> None:
+    options = ("--loads", "1", *QUICK, "--quiet", "--json", tmp_path / "price.json")
+    assert command("price", *options) == (0, "", "")
+    assert (tmp_path / "price.json").exists()
+
+
+def test_several_runs_tell_how_far_they_lie_apart(command: Command) -> None:
+    code, out, _ = command("price", "coding-fleet", "--loads", "1", *QUICK[:-1], "3")
+    assert code == 0
+    assert re.search(r"per CS-3-hour \([\d.]+ USD for its 4; [\d.]+ USD to [\d.]+ USD in single runs\)", words(out))
 
 
 def test_sessions_are_loads_too(command: Command) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.console import Console
 
 from subsecond.agents.study.fleets import MOST_REPLICAS
 from subsecond.agents.study.points import Base, load_base
 from subsecond.agents.study.price_document import price_document
-from subsecond.agents.study.pricing import Prices, facts_of, price_study
+from subsecond.agents.study.pricing import RUNS, Prices, facts_of, price_study
 from subsecond.engine.economics.document import PriceDoc
 from subsecond.engine.economics.rates import WAYS, own_prices
 from subsecond.engine.errors import InputError
@@ -40,12 +43,13 @@ class PriceOptions:
     against: str | None = None
     loads: str | None = None
     sessions: str | None = None
-    runs: int = 1
+    runs: int = RUNS
     most: int = MOST_REPLICAS
     duration_s: float | None = None
     warm_up_s: float | None = None
     explain: bool = False
     json_out: Path | None = None
+    quiet: bool = False
 
 
 def price_command(options: PriceOptions) -> None:
@@ -59,7 +63,7 @@ def price_command(options: PriceOptions) -> None:
     document = _document(options)
     if options.json_out is not None:
         write_json(options.json_out, document)
-    if str(options.json_out) != "-":
+    if str(options.json_out) != "-" and not options.quiet:
         from .price_tables import show_prices
 
         show_prices(document, output_console(), explain=options.explain)
@@ -78,17 +82,26 @@ def _document(options: PriceOptions) -> PriceDoc:
         seed=options.seed,
     )
     own = own_prices(_prices(options.prices), facts_of(base.scenario), "--price")
-    study = price_study(
-        base,
-        Prices(options.way, own),
-        against=options.against,
-        budget=options.budget,
-        loads=_loads(options, base),
-        runs=options.runs,
-        duration_s=options.duration_s,
-        warm_up_s=options.warm_up_s,
-    )
-    return price_document(study, most=options.most)
+    loads = _loads(options, base)
+
+    def study(tell: Callable[[str], None]) -> PriceDoc:
+        tell("every pipeline at every load")
+        found = price_study(
+            base,
+            Prices(options.way, own),
+            against=options.against,
+            budget=options.budget,
+            loads=loads,
+            runs=options.runs,
+            duration_s=options.duration_s,
+            warm_up_s=options.warm_up_s,
+        )
+        return price_document(found, most=options.most, progress=tell)
+
+    if options.quiet or not sys.stderr.isatty():
+        return study(lambda words: None)
+    with Console(stderr=True).status("starting") as status:
+        return study(status.update)
 
 
 def _check_count(option: str, count: int, most: int) -> None:

@@ -29,7 +29,9 @@ def price(
     sessions: Annotated[
         str | None, typer.Option(metavar="N,M", help="The same in sessions at once: 40,80,160.")
     ] = None,
-    runs: Annotated[int, typer.Option(parser=whole("--runs"), metavar="N", help="Runs with different seeds.")] = 1,
+    runs: Annotated[
+        int, typer.Option(parser=whole("--runs"), metavar="N", help="Runs of each load, with different seeds.")
+    ] = 3,
     most: Annotated[
         int, typer.Option(parser=whole("--most"), metavar="N", help="Most replicas of a pool that fleets have.")
     ] = 16,
@@ -56,6 +58,7 @@ def price(
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Say what pipelines cost per hour, turn and token, and below which price one beats another, over loads.
 
@@ -82,5 +85,6 @@ def price(
             warm_up_s=warm_up,
             explain=explain,
             json_out=json,
+            quiet=quiet,
         )
     )
