@@ -55,7 +55,6 @@ def price_document(
         tell(f"fleets that keep {basis.words}")
         fleets.append(_fleets(study, basis, most))
     names = {part.rate.device: _name(part) for lane in study.here.lanes.values() for part in lane.cost.parts}
-    mix = (study.others or [study.against])[0]
     document = PriceDoc(
         schema=SCHEMA,
         scenario=scenario.name,
@@ -75,8 +74,8 @@ def price_document(
         put_in={d: usd for lane in study.here.lanes.values() for d, usd in lane.cost.put_in.items()},
         points=points,
         fleets=fleets,
-        services=_services(study, study.here.lanes[mix]),
-        services_for=mix,
+        services=_services(study, study.here.lanes[study.mix]),
+        services_for=study.mix,
         owned=[
             OwnDoc(device, names.get(device, device), own.low, own.high, FORMULA, _inputs(own.inputs))
             for device, own in study.owned.items()

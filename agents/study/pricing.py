@@ -143,7 +143,8 @@ class PriceStudy:
         against: the pipeline that the others are held against.
         basis: which turns are in time, for the curve.
         here: the point at the scenario's own load.
-        services, owned: published prices by the token, and estimates of owning by device, of what is not for hire.
+        services: published prices by the token, for the model and the work of the pipeline `mix`.
+        owned: estimates of owning by device, of what has no public price.
     """
 
     runs: Runs
@@ -151,6 +152,7 @@ class PriceStudy:
     basis: Basis
     points: tuple[LoadPoint, ...]
     services: tuple[Service, ...]
+    mix: str
     owned: dict[str, Ownership]
 
     @property
@@ -211,14 +213,14 @@ def price_study(
     )
     here = points[factors.index(1.0)]
     chosen = _against(bench, here, against)
-    models = dict.fromkeys(built.model for built in bench.pipelines.values())
-    services = tuple(dict.fromkeys(s for model in models for s in services_for(model, bench.facts)))
+    mix = next((name for name in bench.pipelines if name != chosen), chosen)
+    services = services_for(bench.pipelines[mix].model, bench.facts)
     unpriced = dict.fromkeys(
         part.rate.device for lane in here.lanes.values() for part in lane.cost.parts if not part.rate.is_published
     )
     owned = {device: ownership_of(device, bench.facts) for device in unpriced}
     known = {device: found for device, found in owned.items() if found is not None}
-    return PriceStudy(bench, chosen, _basis(bench, here, budget), points, services, known)
+    return PriceStudy(bench, chosen, _basis(bench, here, budget), points, services, mix, known)
 
 
 def facts_of(scenario: Scenario) -> Catalog:

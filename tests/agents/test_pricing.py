@@ -143,6 +143,16 @@ def test_what_is_too_dear_for_nothing_is_not_made_larger() -> None:
     assert per_turn_in_time(split.lane, gpu.lane, STEP).verdict is Verdict.NEVER
 
 
+def test_price_lists_are_for_the_model_that_is_compared() -> None:
+    settings = ("gpu.model=gpt-oss-20b", "trn-cs3.model=llama-3.3-70b")
+    found = price_study(
+        load_base("coding-fleet", settings=settings, pipelines=["gpu", "trn-cs3"]), Prices(), loads=[], **QUICK
+    )
+    assert found.mix == "trn-cs3"
+    assert {service.label.partition(" at ")[0] for service in found.services} >= {"llama-3.3-70b"}
+    assert not any("gpt-oss" in service.label for service in found.services)
+
+
 def test_the_budget_is_the_first_that_is_kept_or_nearly(study: PriceStudy) -> None:
     assert study.basis == STEP
     assert price_study(load_base("call-center"), Prices(), **QUICK, loads=[]).basis.budget not in (
