@@ -1,14 +1,23 @@
-"""How well runs of one lane kept a budget."""
+"""How well runs of one lane kept a budget, and how many runs it takes to say so."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.confidence import Share, share_of
 from subsecond.engine.outcome import LaneOutcome
 
-__all__ = ["attainment"]
+__all__ = ["LEAST_SESSIONS", "attainment", "runs_for"]
+
+#: Sessions that all runs of a number of sessions see together, at least: few sessions say little about the next ones.
+LEAST_SESSIONS = 40
+
+
+def runs_for(sessions: float, replicas: int) -> int:
+    """Runs of so many sessions: more where they are few, unless one run is all that is asked for."""
+    return max(replicas, math.ceil(LEAST_SESSIONS / sessions)) if replicas > 1 else 1
 
 
 def attainment(runs: Sequence[LaneOutcome], budget: Budget, confidence: float) -> Share | None:

@@ -7,7 +7,6 @@ places leave what happens in the first ones as it is. `search` chooses the loads
 from __future__ import annotations
 
 import copy
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,15 +19,13 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, lane_outcome, merged
 from subsecond.engine.scenario import setting
 
-from .attainment import attainment
+from .attainment import attainment, runs_for
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, steadied
 from .search import Asking, Boundary, Trial, search
 
 __all__ = ["OTHERS", "Capacity", "CapacityStudy", "Question", "capacity_study", "kinds_of"]
 
-#: Sessions that all runs of a load see together, at least: few sessions say little about the next ones.
-LEAST_SESSIONS = 40
 #: A load of 1 where sessions arrive: per second.
 RATE_STEP_PER_S = 0.001
 #: How long sessions that arrive fill the pipeline before turns count, and how long they count then: a coding session
@@ -213,7 +210,7 @@ class _Field:
     def replicas(self, load: int) -> int:
         """Runs of a load: more of a small one, since few sessions say little."""
         sessions = load * RATE_STEP_PER_S * self.counted_s if self.question.by_rate else load
-        return max(self.question.replicas, math.ceil(LEAST_SESSIONS / sessions) if self.question.replicas > 1 else 1)
+        return runs_for(sessions, self.question.replicas)
 
 
 def _alone(choice: Choice, question: Question) -> tuple[Base, int]:

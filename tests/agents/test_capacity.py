@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from subsecond.agents.plan_cache import PlanCache
-from subsecond.agents.study.capacity import LEAST_SESSIONS, RATE_STEP_PER_S, Question, capacity_study
+from subsecond.agents.study.attainment import LEAST_SESSIONS
+from subsecond.agents.study.capacity import RATE_STEP_PER_S, Question, capacity_study
 from subsecond.agents.study.capacity_document import capacity_document
 from subsecond.agents.study.points import Base, Point, run_point
 from subsecond.engine.confidence import share_of

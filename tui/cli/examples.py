@@ -38,6 +38,10 @@ EXAMPLES: Final = {
         "subsecond gap --pipelines gpu --json gap.json",
         "subsecond gap coding-fleet --budget agent-step --percentile 80 --model llama-3.3-70b",
     ),
+    "map": (
+        "subsecond map --json map.json",
+        "subsecond map call-center --pipelines trn-cs3,gpu --contexts 1,4 --sessions 100,400,1600 --percentile 60",
+    ),
     "capacity": (
         "subsecond capacity --agents coding --json capacity.json",
         "subsecond capacity call-center --rate --budget voice-sub-second --percentile 60 --others none",

@@ -44,6 +44,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command(short_help="Say what pipelines cost, and at which price one beats another.")(price)
     app.command(short_help="Run many points of a scenario, on threads or on a cluster.")(sweep)
     app.command(short_help="Which change lets a pipeline keep a budget: a tornado of all of them.")(gap)
+    app.command("map", short_help="Where the answer flips, over contexts and sessions at once.")(flip_map)
 
 
 def capacity(
@@ -154,6 +155,62 @@ def gap(
         base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
         question=GapQuestion(kind=agents, budget=budget, percentile=percentile, replicas=replicas, steps=steps),
         changes=changes,
+        threads=threads,
+        json_out=json,
+        quiet=quiet,
+    )
+
+
+def flip_map(
+    scenario: _Scenario = "playground",
+    pipelines: _Pipelines = None,
+    agents: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Agents that are varied; by default those of the budget.")
+    ] = None,
+    budget: _Budget = None,
+    percentile: _Percentile = None,
+    contexts: Annotated[
+        str | None, typer.Option(metavar="X,X", help="Factors on the length of contexts, a row each.")
+    ] = None,
+    sessions: Annotated[str | None, typer.Option(metavar="N,N", help="Sessions at once, a column each.")] = None,
+    others: Annotated[str, typer.Option(help="The scenario's other agents: held as they are, or none.")] = "held",
+    replicas: Annotated[
+        int, typer.Option(parser=whole("--replicas"), metavar="R", help="Runs of each cell, with other sessions.")
+    ] = 4,
+    duration: Annotated[
+        float | None, typer.Option(parser=number("--duration"), metavar="S", help="Length of a run, warm-up included.")
+    ] = None,
+    warm_up: Annotated[
+        float | None, typer.Option(parser=number("--warm-up"), metavar="S", help="Seconds before turns count.")
+    ] = None,
+    model: _Model = None,
+    settings: _Settings = None,
+    seed: _Seed = None,
+    threads: _Threads = None,
+    json: _Json = None,
+    quiet: _Quiet = False,
+) -> None:
+    """Draw who keeps a budget, of two pipelines, over the length of contexts and the number of sessions at once."""
+    from subsecond.agents.study.map import DEFAULT_CONTEXTS, DEFAULT_SESSIONS, MapQuestion
+    from subsecond.agents.study.points import load_base
+    from subsecond.tui.cli.map import map_command
+
+    chosen = None if pipelines is None else names(pipelines)
+    rows = DEFAULT_CONTEXTS if contexts is None else tuple(map(number("--contexts"), contexts.split(",")))
+    columns = DEFAULT_SESSIONS if sessions is None else tuple(map(whole("--sessions"), sessions.split(",")))
+    map_command(
+        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        question=MapQuestion(
+            kind=agents,
+            budget=budget,
+            percentile=percentile,
+            contexts=rows,
+            sessions=columns,
+            others=others,
+            replicas=replicas,
+            duration_s=duration,
+            warm_up_s=warm_up,
+        ),
         threads=threads,
         json_out=json,
         quiet=quiet,
