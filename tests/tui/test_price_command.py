@@ -50,6 +50,8 @@ def test_it_says_below_which_price_one_beats_the_other(command: Command) -> None
     assert "Owning a CS-3 is put at 59 to 88 USD an hour, an estimate and no offer" in words(out)
     assert "Amazon Bedrock on Cerebras" in out
     assert "0.5x: 80" in out
+    assert "Token prices of Cerebras, Amazon Bedrock (standard), Fireworks" in words(out)
+    assert "Token prices of Amazon Bedrock on Cerebras: not public, no published price found" in words(out)
 
 
 @pytest.mark.parametrize("scenario", ["playground", "coding-fleet", "announced"])

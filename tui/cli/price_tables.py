@@ -262,6 +262,12 @@ def _sources(document: PriceDoc) -> Iterator[str]:
     for (machine, way), rate in rates.items():
         price = "no public price" if rate.number is None else f"{rate.number:,g} USD/h {_WAYS.get(way, way)}"
         yield f"{machine}: {price}, {rate.provenance}, {rate.source} {rate.date}".rstrip()
+    lists: dict[str, list[str]] = {}
+    for service in document.services:
+        trust = f"{service.output.provenance}, {service.output.source} {service.output.date}"
+        lists.setdefault(trust.rstrip(), []).append(service.provider)
+    for trust, providers in lists.items():
+        yield f"Token prices of {', '.join(providers)}: {trust}"
     for own in document.owned:
         inputs = ", ".join(f"{key} {_figure(value)} ({value.provenance})" for key, value in own.inputs.items())
         yield f"Owning a {own.name} = {own.formula}: {inputs}"
