@@ -22,6 +22,8 @@ __all__ = ["STUDIES", "is_study", "read_study", "study_page"]
 #: Studies with a chapter, and the version of their documents: each has a module here with `chapter(document, figures,
 #: where)`, which gives the elements of its chapter and raises `InputError` for a document that is not what it says.
 STUDIES: dict[str, str] = {
+    "availability": "1",
+    "drill": "1",
     "price": "1",
 }
 #: Largest document that is read; one of a million points would be larger.
