@@ -19,18 +19,22 @@ from subsecond.agents.study.drilling import (
     run_drills,
     set_stage,
 )
-from subsecond.agents.study.points import load_base
+from subsecond.agents.study.points import Point, load_base, plan_point
+from subsecond.engine.comparison.sides import sides_of
 from subsecond.engine.core.config import Policy
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.drills.catalog import Drill, Step, drill_named, own_drill, shipped_drills
-from subsecond.engine.drills.course import Fate
+from subsecond.engine.drills.course import Fate, course_of, course_of_side, fates, paired
 from subsecond.engine.drills.impact import Impact, impact_of
 from subsecond.engine.drills.outcome import Pair
 from subsecond.engine.drills.silence import longest_silence_ps
 from subsecond.engine.drills.striking import strike
+from subsecond.engine.drills.windows import spans_of, strip_of
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import FAULT_KINDS, changes
-from subsecond.engine.run import Plan
+from subsecond.engine.hello import hello_of
+from subsecond.engine.recording.from_run import turn_table
+from subsecond.engine.run import Plan, run_plan
 
 S = 10**12
 CORES = {
@@ -264,3 +268,24 @@ def test_a_drill_after_the_end_is_refused() -> None:
     early = Drill("early", (Step("stall", "stall", duration_s=5.0),), begin_s=3.0)
     with pytest.raises(InputError, match="got '3 s'"):
         set_stage(base, [early])
+
+
+def test_a_recording_says_what_the_run_says() -> None:
+    """What drills measure is the same of a run and of its recording: recordings can be held against each other."""
+    base = load_base("wafer-down", settings=["coding.sessions=5", "voice.sessions=5", "warm_up_s=60"])
+    run = run_plan(plan_point(base, Point()))
+    hello = hello_of(run.plan, "run", "")
+    tables = [turn_table(number, lane.turns, run.plan.budgets) for number, lane in enumerate(run.lanes.values())]
+    for lane, side in zip(run.lanes.values(), sides_of(tables, hello, "run", 900 * S, None, None), strict=True):
+        whole, recorded = course_of(lane.turns), course_of_side(side, from_ps=60 * S, stop_ps=lane.turns.stop_ps)
+        budgets = [budget for budget in run.plan.budgets if budget.agents == "coding"]
+        begun = whole.counted
+        assert np.count_nonzero(begun) == np.count_nonzero(recorded.counted) > 0
+        first, second = paired(whole, recorded)
+        for name in ("kind", "state", "start_ps", "latency_ps"):
+            assert (getattr(whole, name)[first] == getattr(recorded, name)[second])[begun[first]].all(), name
+        assert (fates(whole, budgets)[first] == fates(recorded, budgets)[second]).all()
+        same = impact_of(whole, recorded, "coding", budgets, 400 * S, 460 * S)
+        assert same.table.sum() - same.table[Fate.ABSENT, Fate.ABSENT] == np.trace(same.table[1:, 1:])
+        kinds = [spans_of([course], "coding", budgets) for course in (whole, recorded)]
+        assert strip_of(kinds[0], 30 * S) == strip_of(kinds[1], 30 * S)
