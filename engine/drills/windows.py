@@ -98,7 +98,7 @@ class Recovery:
     """When turns are served as before again.
 
     Attributes:
-        before_ps: p95 of the turns that begin before the fault; None: there is none.
+        before_ps: p95 of what the turns that begin before the fault usually take; None: there is none.
         worst_ps: highest p95 of a sliding window from the fault on; None: no turn.
         after_ps: from the begin of the fault until p95 of the sliding window is back, and stays so; 0: it was never
             away; None: not within the run.
@@ -206,7 +206,7 @@ def recovery_of(spans: Spans, begin_ps: int, last_begin_ps: int, width_ps: int) 
         spans: with the fault, and with what turns take without it as usual.
         begin_ps, last_begin_ps: of the first and the last fault; it is not back before the last one has struck.
     """
-    before = quantile_ps(spans.between(spans.from_ps, begin_ps)[0])
+    before = quantile_ps(spans.between(spans.from_ps, begin_ps)[1])  # some of these turns it has struck
     step = max(1, width_ps // _STEPS)
     starts = range(begin_ps, max(begin_ps, spans.stop_ps - width_ps) + 1, step)
     windows = [spans.between(s, s + width_ps) for s in starts]

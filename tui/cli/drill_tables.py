@@ -21,6 +21,8 @@ from .grid import Grid, count_cell, print_point, time_cell
 __all__ = ["show_drills", "show_study"]
 
 PS_PER_S = 10**12
+#: Share of turns in budget below which a budget is out of reach.
+_HOPELESS = 0.05
 
 
 def show_drills(drills: Sequence[Drill], console: Console) -> None:
@@ -159,11 +161,24 @@ def _sentences(outcome: DrillOutcome) -> Iterator[str]:
             yield f"{lane.lane}: {lane.strike.reason}; the rest of the drill strikes it."
         for kind in lane.kinds.values():
             yield from _kind_sentences(lane, kind)
+    yield from _hopeless(outcome)
     budgets = {k.budget.name: k.budget for lane in outcome.lanes for k in lane.kinds.values() if k.budget}
     yield "Budgets: " + "; ".join(f"{b.agents} {b.name}, {b.shown}" for b in budgets.values()) + "."
     yield f"Look at {outcome.drill.look}." if outcome.drill.look else f"Durations: {outcome.drill.source}."
     if outcome.drill.look:
         yield f"Durations: {outcome.drill.source}."
+
+
+def _hopeless(outcome: DrillOutcome) -> Iterator[str]:
+    """A budget that hardly any turn keeps anyway cannot show what a fault does."""
+    for kind in _kinds(outcome):
+        found = [lane.kinds[kind] for lane in outcome.lanes if kind in lane.kinds]
+        shares = [own.impact.attainment[0] or 0.0 for own in found]
+        budget = found[0].budget
+        if budget is not None and max(shares) < _HOPELESS:
+            others = ", ".join(found[0].others)
+            ask = f"; --budget may name another: {others}" if others else ""
+            yield f"{kind}: hardly a turn keeps {budget.name} even without the fault, so that it shows little{ask}."
 
 
 def _kind_sentences(lane: LaneOutcome, found: KindOutcome) -> Iterator[str]:
@@ -172,11 +187,11 @@ def _kind_sentences(lane: LaneOutcome, found: KindOutcome) -> Iterator[str]:
     if impact.broken:
         when = (
             (impact.broken_before, "began before it"),
-            (impact.broken_during, "while it lasted"),
-            (impact.broken_after, "after it was mended"),
+            (impact.broken_during, "began while it lasted"),
+            (impact.broken_after, "began after it was mended"),
         )
-        told = ", ".join(f"{count} {words}" for count, words in when if count)
-        parts.append(f"of the {counted(impact.broken, 'turn')} over budget because of it {told}")
+        told = ", ".join(f"{count:,} {words}" for count, words in when if count)
+        parts.append(f"of the turns over budget because of it {told}")
     if recovery.worst_ps is not None and recovery.before_ps is not None and recovery.after_ps != 0:
         worst = "failure" if recovery.worst_ps >= FOREVER else time_cell(recovery.worst_ps)
         among = f"of the turns that begin in {recovery.width_ps / PS_PER_S:g} s"
