@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 
 from subsecond.engine.errors import InputError
+from subsecond.engine.sweep.document import document_of
+from subsecond.engine.sweep.folder import is_sweep
+from subsecond.engine.sweep.reader import read_sweep
 
 from .markup import Html, element
 from .shell import Figures, page_of
@@ -25,22 +28,26 @@ STUDIES: dict[str, str] = {
     "availability": "1",
     "drill": "1",
     "price": "1",
+    "sweep": "1",
 }
 #: Largest document that is read; one of a million points would be larger.
 _MOST_BYTES = 200_000_000
 
 
 def is_study(path: Path) -> bool:
-    """Whether a path looks like a study's document, and not like a recording."""
-    return path.suffix == ".json"
+    """Whether a path looks like a study's document or a sweep's folder, and not like a recording."""
+    return path.suffix == ".json" or is_sweep(path)
 
 
 def read_study(path: Path) -> dict[str, Any]:
-    """A study's document.
+    """A study's document; of a sweep's folder that of what is done.
 
     Raises:
         InputError: it cannot be read, or is no document of a study.
     """
+    if is_sweep(path):
+        found_there: dict[str, Any] = msgspec.to_builtins(document_of(read_sweep(path)))
+        return found_there
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(str(path), "", f"{path.stat().st_size:,} bytes", f"at most {_MOST_BYTES:,}")

@@ -144,3 +144,10 @@ def test_what_cannot_be_run_is_said_in_one_line(
     code, out, err = command("sweep", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
+
+
+def test_a_folder_and_its_document_can_be_reported(command: Command, file: Path) -> None:
+    command("sweep", file, "--quiet", "--json", "small.json")
+    for given in ("small.sweep", "small.json"):
+        assert command("report", given, "-o", "page.html") == (0, "", "")
+        assert "coding.sessions" in Path("page.html").read_text(encoding="utf-8")
