@@ -16,7 +16,7 @@ from subsecond.engine.core.config import MAX_PS
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.execution import plan_execution
 from subsecond.engine.drills.catalog import Drill, Step, own_drill
-from subsecond.engine.drills.course import course_of
+from subsecond.engine.drills.course import Course, course_of
 from subsecond.engine.drills.outcome import DrillOutcome, Pair, lane_outcome
 from subsecond.engine.drills.silence import longest_silence_ps
 from subsecond.engine.drills.striking import Strike, strike
@@ -113,7 +113,6 @@ def run_drills(
     seeds: Sequence[int],
     main: Mapping[str, Budget] | None = None,
     *,
-    settings: Sequence[str] = (),
     cache: PlanCache | None = None,
     threads: int | None = None,
     compiled: bool | None = None,
@@ -121,14 +120,14 @@ def run_drills(
     """Hold drills, each by itself, in one run per seed.
 
     Args:
+        seeds: at least one; a trace is the same whatever the seed.
         main: by agent kind the budget that counts; None: the first one of each.
-        settings: as `--set` takes them, over those of the stage.
 
     Raises:
-        InputError: a setting, or a drill that cannot be.
+        InputError: a drill that cannot be, or that begins when all is over.
     """
     kept = cache or PlanCache()
-    plans = [plan_point(stage.base, Point(tuple(settings), seed), kept) for seed in seeds]
+    plans = [plan_point(stage.base, Point((), seed), kept) for seed in seeds]
     first = plans[0]
     cores = {name: built.core for name, built in first.pipelines.items()}
     strikes = [strike(drill, cores, stage.begin_of(drill), drill.name) for drill in drills]
@@ -138,6 +137,7 @@ def run_drills(
     counts = main or _first_budgets(first.budgets)
     stop_s = max((p.without.stop_ps for found in pairs.values() for p in found if p), default=0) / PS_PER_S
     outcomes = []
+    _check_begins(stage, drills, [p.without for found in pairs.values() for p in found if p])
     for place, (drill, found) in enumerate(zip(drills, strikes, strict=True)):
         lanes = []
         for name, built in first.pipelines.items():
@@ -148,6 +148,16 @@ def run_drills(
             DrillOutcome(drill, tuple(seeds), begin, first.scenario.warm_up_s, stop_s, tuple(lanes)),
         )
     return outcomes
+
+
+def _check_begins(stage: Stage, drills: Sequence[Drill], courses: Sequence[Course]) -> None:
+    """Nobody says how long a run lasts that ends with its workload."""
+    over = max((int((c.start_ps + c.latency_ps)[c.counted].max(initial=0)) for c in courses), default=0) / PS_PER_S
+    for drill in drills:
+        begin = stage.begin_of(drill)
+        if courses and begin >= over:
+            expected = f"a drill that begins before all is over, at {over:,.0f} s"
+            raise InputError(stage.base.scenario.where, drill.name, f"{begin:g} s", expected)
 
 
 def _first_budgets(budgets: Sequence[Budget]) -> dict[str, Budget]:

@@ -46,12 +46,16 @@ def _facts(document: StudyDoc) -> Html:
 def _drill(drill: HeldDoc, figures: Figures) -> Iterator[Html]:
     yield element("h3", f"{drill.name}: {drill.title}")
     told = f"It begins at {drill.begin_s:g} s. Durations: {drill.durations}."
-    yield element("p", f"Look at {drill.look_at}. {told}" if drill.look_at else told)
+    yield element("p", f"To look at: {drill.look_at}. {told}" if drill.look_at else told)
     for name, lane in drill.pipelines.items():
         if lane.reason:
             what = "left alone" if not lane.faults else "struck in part"
             yield element("p", f"{name} is {what}: {lane.reason}.", class_="soft")
     yield _impacts(drill)
+    words = (
+        "Over budget because of it; met instead of missed, since loops are closed; put off beyond the end of the run."
+    )
+    yield element("p", words, class_="soft")
     yield _work(drill)
     for kind in _kinds(drill):
         caption = f"{kind}: p95 of the turns by when they begin. Dotted: the same sessions without the fault."
@@ -74,8 +78,8 @@ def _impacts(drill: HeldDoc) -> Html:
         for i, (name, found) in enumerate(_of_kind(drill, kind)):
             cells = [f"{found.turns[0]:,}", *_counts(found), f"{found.mended:,}"]
             rows.append([kind if not i else "", _name(names, name), *cells, *_times(found)])
-    heads = ("agents", "pipeline", "turns", "lost", "over budget because of it", "put off", "met instead of missed")
-    more = ("in budget without", "with", "longest turn", "longest silence", "back after")
+    heads = ("agents", "pipeline", "turns", "lost", "over budget", "put off", "met instead")
+    more = ("in budget without it", "with it", "longest turn", "silence", "back after")
     return table((*heads, *more), rows, numbers=range(2, len(heads) + len(more)))
 
 
@@ -113,7 +117,7 @@ def _work(drill: HeldDoc) -> Html:
             sent = [f"{tokens:,}" if any(work.handed_over_tokens) else NONE for tokens in work.handed_over_tokens]
             rows.append([_name(names, name), *(f"{count:,}" for count in (*counts, *more)), *sent])
     heads = ("prompt tokens", "computed again", "cold caches", "lost work", "turns struck", "attempts lost")
-    return table((*heads, "KV handed over without", "with"), rows, numbers=range(1, 8))
+    return table((*heads, "KV sent without", "with it"), rows, numbers=range(1, 8))
 
 
 def _over_time(drill: HeldDoc, kind: str) -> Figure:
@@ -180,5 +184,5 @@ def _policies(document: StudyDoc, place: int) -> Html:
                 first = ("", "") if i else (kind, _name(list(drill.pipelines), name))
                 rows.append([*first, policy.policy, *cells])
     heads = ("agents", "pipeline", "policy", "lost", "over budget", "put off")
-    more = ("in budget without", "with", "longest turn", "longest silence", "back after")
+    more = ("in budget without it", "with it", "longest turn", "silence", "back after")
     return table((*heads, *more), rows, numbers=range(3, 11))

@@ -44,6 +44,11 @@ CORES = {
     for name, core in (("gpu", colocated(servers=2)), ("split", disaggregated(decoders=2)))
     for policy in (Policy.RETRY, Policy.REPREFILL, Policy.FAIL)
 }
+CORES["split-fallback"] = replace(
+    CORES["split-retry"],
+    fallback=colocated().entry,
+    **dict.fromkeys(("prefill_lost", "decode_lost", "handoff_lost"), Policy.FALLBACK),
+)
 KINDS = (
     "prefill_down",
     "decode_down",

@@ -216,3 +216,25 @@ def test_what_weeks_cannot_be_asked_is_said(command: Command, arguments: tuple[s
     assert (code, out) == (2, "")
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_trace_is_drilled_as_it_is_and_once(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "trace.toml"
+    path.write_text('[pipelines.gpu]\n[[traces]]\nfiles = ["sample:tracelab"]\n')
+    code, shown, _ = command("drill", path, "--drill", "router-stall@30s")
+    assert code == 0
+    assert "1 run of" in shown
+    assert "The load is what the scenario says" in " ".join(shown.split())
+    code, _, err = command("drill", path, "--drill", "router-stall@1h")
+    assert code == 2
+    assert "router-stall: got '3600 s', expected a drill that begins before all is over, at 1" in err
+    code, _, err = command("drill", path, "--weeks", "1")
+    assert code == 2
+    assert "sessions of a trace cannot be kept at work" in err
+
+
+def test_a_budget_out_of_reach_is_told(command: Command) -> None:
+    never = ("--set", "budgets.never.agents=voice", "--set", "budgets.never.turn_ms=1", "--budget", "never")
+    code, shown, _ = command("drill", *QUICK, *never)
+    assert code == 0
+    assert "voice: hardly a turn keeps never even without the fault, so that it shows little" in " ".join(shown.split())

@@ -82,7 +82,9 @@ def drill_command(
     lasts = any(text.partition("=")[0].strip() == "duration_s" for text in settings)
     stage = set_stage(base, chosen, keeps_length=lasts or as_written, steady=not as_written)
     cache = PlanCache()
-    seeds = tuple(range(base.scenario.seed, base.scenario.seed + replicas))
+    # a trace is the same whatever the seed: a second run of it says nothing more
+    runs = replicas if base.scenario.agents else 1
+    seeds = tuple(range(base.scenario.seed, base.scenario.seed + runs))
     main = _main(stage, budget, cache)
     outcomes = run_drills(stage, chosen, seeds, main, cache=cache)
     _check_struck(outcomes)

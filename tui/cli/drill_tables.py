@@ -164,9 +164,9 @@ def _sentences(outcome: DrillOutcome) -> Iterator[str]:
     yield from _hopeless(outcome)
     budgets = {k.budget.name: k.budget for lane in outcome.lanes for k in lane.kinds.values() if k.budget}
     yield "Budgets: " + "; ".join(f"{b.agents} {b.name}, {b.shown}" for b in budgets.values()) + "."
-    yield f"Look at {outcome.drill.look}." if outcome.drill.look else f"Durations: {outcome.drill.source}."
     if outcome.drill.look:
-        yield f"Durations: {outcome.drill.source}."
+        yield f"To look at: {outcome.drill.look}."
+    yield f"Durations: {outcome.drill.source}."
 
 
 def _hopeless(outcome: DrillOutcome) -> Iterator[str]:
@@ -194,7 +194,7 @@ def _kind_sentences(lane: LaneOutcome, found: KindOutcome) -> Iterator[str]:
         parts.append(f"of the turns over budget because of it {told}")
     if recovery.worst_ps is not None and recovery.before_ps is not None and recovery.after_ps != 0:
         worst = "failure" if recovery.worst_ps >= FOREVER else time_cell(recovery.worst_ps)
-        among = f"of the turns that begin in {recovery.width_ps / PS_PER_S:g} s"
+        among = f"of the turns that begin in {recovery.width_ps / PS_PER_S:.3g} s"
         parts.append(f"p95 was {time_cell(recovery.before_ps)} before and {worst} at the worst ({among})")
     if parts:
         text = "; ".join(parts)
