@@ -26,7 +26,7 @@ from terminal import Terminal
 
 from subsecond.tui.owned import OwnedService
 
-VIEWS = ("race", "turn", "sessions", "pipelines", "feel")
+VIEWS = ("race", "turn", "sessions", "pipelines", "feel", "economics")
 #: Seconds from the first turns on the screen until the measurement, in which caches fill.
 SETTLE_S = 14.0
 

@@ -16,6 +16,7 @@ from textual.timer import Timer
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetKnob, SetSpeed, Step
+from subsecond.tui.economics import Prices
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.keys import BINDINGS, WHY_NOT
@@ -25,6 +26,7 @@ from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import Dialog, HelpDialog
+from subsecond.tui.screens.economics import EconomicsView
 from subsecond.tui.screens.feel import FeelView
 from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.load_dialog import LoadDialog
@@ -75,6 +77,7 @@ class SubsecondApp(App[None]):
         "feel": FeelView,
         "recordings": RecordingsView,
         "agents": AgentsView,
+        "economics": EconomicsView,
     }
     DEFAULT_MODE = "race"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]  # noqa: RUF012  # as Textual types it
@@ -104,6 +107,8 @@ class SubsecondApp(App[None]):
         self.snapshot: Snapshot | None = None
         #: Agent kind that the screens look at where they show one only.
         self.agent = 0
+        #: What machines are taken to cost, beside what is published.
+        self.prices = Prices()
         self.is_frozen = False
         self._fps = fps
         self._restart = restart
@@ -407,6 +412,15 @@ class SubsecondApp(App[None]):
         seconds = 0 if self.snapshot is None else self.snapshot.at_ps // PS_PER_S
         name = free_name(f"subsecond-{self.current_mode}-{seconds:04}s", suffix)
         self.push_screen(PictureDialog(pictures, name))
+
+    def set_prices(self, prices: Prices) -> None:
+        """Reckon with other prices."""
+        self.prices = prices
+        self.redraw()
+
+    def set_price(self, device: str, usd: float | None) -> None:
+        """Reckon with a price of one's own per device-hour; None: with none."""
+        self.set_prices(self.prices.with_own(device, usd))
 
     def action_theme(self) -> None:
         names = [theme.name for theme in THEMES]

@@ -20,6 +20,7 @@ BINDINGS: Final[list[BindingType]] = [
     Binding("5", "view('feel')", "Feel", tooltip="A reply at each pipeline's own pace"),
     Binding("6", "view('recordings')", "Recordings", tooltip="What has been recorded, to be looked at"),
     Binding("7", "view('agents')", "Agents", tooltip="Agents from outside: live turns, sessions, how to connect"),
+    Binding("8", "view('economics')", "Economics", tooltip="What the pipelines cost, and break-even prices"),
     Binding(
         "Q",
         "quit_with_picture",

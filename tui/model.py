@@ -30,6 +30,7 @@ from subsecond.tui.outside import Agents
 from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
 from subsecond.tui.turnlog import Field, TurnLog, TurnTable
+from subsecond.tui.work import WorkBuilder
 
 __all__ = ["Model"]
 
@@ -40,6 +41,8 @@ PS_PER_S = 10**12
 KEEP_TURNS = 16_384
 #: Seconds of virtual time: the window of what is shown as now, the length of the charts.
 WINDOW_S, CHART_S = 60, 120
+#: Seconds of virtual time that the series of work goes back.
+WORK_S = 300
 #: Gauges, faults and notices that are remembered.
 KEEP_SECONDS, KEEP_FAULTS, KEEP_NOTICES = 120, 64, 32
 
@@ -64,7 +67,7 @@ class Model:
         self._notices: deque[Notice] = deque(maxlen=KEEP_NOTICES)
         #: Agents from outside.
         self.agents = Agents(hello)
-        self._lanes = [_LaneModel(hello, lane, keep_turns) for lane in range(len(hello.lanes))]
+        self._lanes = [_LaneModel(hello, lane, keep_turns, self._window_ps) for lane in range(len(hello.lanes))]
         self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
 
     @property
@@ -144,7 +147,7 @@ class Model:
             window_ps=self._window_ps,
             clock=self._clock,
             load=self._load,
-            lanes=tuple(lane.view(at_ps, self._window_ps) for lane in self._lanes),
+            lanes=tuple(lane.view(at_ps) for lane in self._lanes),
             pairs=tuple(
                 duels.view(first, second, agent)
                 for (first, second), kinds in self._duels
@@ -164,7 +167,8 @@ def _fault_key(fault: FaultNote) -> tuple[int, int, str, int]:
 class _LaneModel:
     """One lane: turns wait in a list until the next snapshot asks, and are then counted all at once."""
 
-    def __init__(self, hello: Hello, lane: int, keep_turns: int) -> None:
+    def __init__(self, hello: Hello, lane: int, keep_turns: int, window_ps: int) -> None:
+        self._window_ps = window_ps
         #: The lane with what was changed since the run began.
         self.info = hello.lanes[lane]
         self._budgets = [
@@ -174,6 +178,7 @@ class _LaneModel:
         self._log = TurnLog(lane, len(hello.stages), len(hello.budgets), keep_turns)
         self._whole = [WholeRun(len(hello.stages), budgets) for budgets in self._budgets]
         self._series = [SeriesBuilder() for _ in hello.agents]
+        self._work = WorkBuilder(window_ps)
         self._sessions = _Sessions()
         self._gauges: Gauges | None = None
         #: The latest that is known of turns under way.
@@ -204,18 +209,18 @@ class _LaneModel:
             if len(own):
                 self._whole[kind].add(own)
                 self._series[kind].add(own, budgets)
+                self._work.add(own, budgets)
         self._sessions.add(table)
 
-    def view(self, at_ps: int, window_ps: int) -> LaneView:
+    def view(self, at_ps: int) -> LaneView:
         self._count()
         log = self._log.table()
-        recent = np.flatnonzero(log.end_ps > at_ps - window_ps)
+        recent = np.flatnonzero(log.end_ps > at_ps - self._window_ps)
         window = log.where(recent) if len(recent) < len(log) else log
         agent = window.of(Field.AGENT)
-        span_ps = min(window_ps, at_ps)
-        now: list[Stats] = [
-            stats_of(window.where(agent == kind), budgets, span_ps) for kind, budgets in enumerate(self._budgets)
-        ]
+        span_ps = min(self._window_ps, at_ps)
+        own = [(window.where(agent == kind), budgets) for kind, budgets in enumerate(self._budgets)]
+        now: list[Stats] = [stats_of(turns, budgets, span_ps) for turns, budgets in own]
         return LaneView(
             info=self.info,
             now=tuple(now),
@@ -226,6 +231,7 @@ class _LaneModel:
             servers=_gauge_series(self._seconds, self.info.servers),
             sessions=self._sessions.table(),
             log=log,
+            work=self._work.work(own, at_ps, WORK_S),
         )
 
 

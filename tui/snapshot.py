@@ -12,6 +12,7 @@ from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.outside import AgentTable
 from subsecond.tui.stats import Series, Stats
 from subsecond.tui.turnlog import TurnTable
+from subsecond.tui.work import LaneWork
 
 __all__ = ["GaugeSeries", "LaneView", "PairView", "SessionTable", "Snapshot"]
 
@@ -92,6 +93,7 @@ class LaneView:
         gauges: the latest; None: there is none.
         open: turns under way; None: nothing is known of them.
         log: the last turns that ended.
+        work: what all its turns came to.
     """
 
     info: LaneInfo
@@ -103,6 +105,7 @@ class LaneView:
     servers: GaugeSeries
     sessions: SessionTable
     log: TurnTable
+    work: LaneWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from subsecond.engine.histogram import Histogram
 from subsecond.engine.turns import TurnState
 from subsecond.tui.turnlog import Field, TurnTable
 
-__all__ = ["Kept", "Series", "SeriesBuilder", "Stats", "WholeRun", "quantile_ps", "stats_of"]
+__all__ = ["Kept", "Series", "SeriesBuilder", "Stats", "WholeRun", "good_turns", "quantile_ps", "stats_of"]
 
 Int64 = NDArray[np.int64]
 PS_PER_S = 10**12
@@ -81,17 +81,21 @@ def quantile_ps(values: Int64, q: float) -> int | None:
     return int(np.partition(values, rank)[rank])
 
 
+def good_turns(table: TurnTable, budgets: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which turns of one agent kind were answered, and which of them met every budget of the kind; [turns] each."""
+    answered: NDArray[np.bool_] = table.of(Field.STATE) == TurnState.ANSWERED
+    return answered, answered & (table.met[list(budgets)] == 1).all(axis=0)
+
+
 def _kept(table: TurnTable, budgets: Sequence[int]) -> tuple[list[Kept], int]:
     """Budgets kept by a table's turns, and how many turns kept all of them."""
     state = table.of(Field.STATE)
     counts = (state == TurnState.ANSWERED) | (state == TurnState.FAILED)
-    good = state == TurnState.ANSWERED
     found = []
     for budget in budgets:
         met = table.met[budget]
-        good = good & (met == 1)
         found.append(Kept(budget, int(np.count_nonzero(met == 1)), int(np.count_nonzero((met == 0) & counts))))
-    return found, int(np.count_nonzero(good))
+    return found, int(np.count_nonzero(good_turns(table, budgets)[1]))
 
 
 def stats_of(table: TurnTable, budgets: Sequence[int], span_ps: int) -> Stats:

@@ -161,7 +161,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | 
     return caught.value.code
 
 
-@pytest.mark.parametrize("view", ["race", "turn", "sessions", "pipelines", "feel"])
+@pytest.mark.parametrize("view", ["race", "turn", "sessions", "pipelines", "feel", "economics"])
 def test_a_picture_needs_no_terminal(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
@@ -195,7 +195,7 @@ def test_bad_options_are_refused_in_one_line(
     assert word in err
 
 
-@pytest.mark.parametrize("view", ["race", "turn", "sessions", "pipelines", "feel"])
+@pytest.mark.parametrize("view", ["race", "turn", "sessions", "pipelines", "feel", "economics"])
 def test_every_screen_shows_the_instant(recording: Path, view: str) -> None:
     """Whatever was looked at before: a jump shows what the same instant shows at once."""
     pictures = []
@@ -214,7 +214,7 @@ def test_every_screen_shows_the_instant(recording: Path, view: str) -> None:
         source = ReplaySource(recording, at_ps=instants_s[0] * S, paused=True)
         app = SubsecondApp(source, fps=None, monotonic=Hand())
         async with app.run_test(size=(120, 40)) as pilot:
-            await pilot.press("7" if view == "agents" else str(VIEWS.index(view) + 1))
+            await pilot.press({"agents": "7", "economics": "8"}.get(view) or str(VIEWS.index(view) + 1))
             text = await at(app, pilot, instants_s[0] * S)
             for instant in instants_s[1:]:
                 app.go_to(instant * S)

@@ -12,7 +12,7 @@ from subsecond.tui.instants import instant_ps
 
 __all__ = ["replay_command"]
 
-VIEWS = ("race", "turn", "sessions", "pipelines", "feel", "agents")
+VIEWS = ("race", "turn", "sessions", "pipelines", "feel", "agents", "economics")
 
 
 def replay_command(

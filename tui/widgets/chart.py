@@ -46,6 +46,7 @@ class _Data:
     high: float
     top: float
     budget: float | None
+    budget_word: str
     mark_x: float | None
 
 
@@ -81,6 +82,7 @@ class LineChart(Canvas):
         x_range: tuple[float, float],
         y_max: float | None = None,
         budget: float | None = None,
+        budget_word: str = "budget",
         mark_x: float | None = None,
     ) -> None:
         """Show lines.
@@ -88,7 +90,7 @@ class LineChart(Canvas):
         Args:
             x_range: the window, seconds; points outside are left out.
             y_max: upper end of the y axis (its lower end is 0); None: a round number above values and budget.
-            budget: y of the budget line; None: there is none.
+            budget: y of the budget line; None: there is none. `budget_word`: what the legend calls it.
             mark_x: x of a mark (the moment that is shown in a rewind); None: no mark.
         """
         low, high = x_range
@@ -97,7 +99,7 @@ class LineChart(Canvas):
         if high > low and any(sum(y is not None for y in line.ys) >= 2 for line in drawn):
             values = [y for line in drawn for y in line.ys if y is not None]
             top = y_max if y_max is not None and y_max > 0 else round_above(max([*values, budget or 0.0]))
-            self._data = _Data(drawn, low, high, top, budget, mark_x)
+            self._data = _Data(drawn, low, high, top, budget, budget_word, mark_x)
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
@@ -124,7 +126,9 @@ class LineChart(Canvas):
             x = line.put(x, "-" if last is None else self._y_text(last), ink)
         if data.budget is not None:
             text = self._y_text(data.budget)
-            fitting = (words for words in (f"╌ budget {text}", f"╌ {text}") if x + 2 + width_of(words) <= width)
+            fitting = (
+                words for words in (f"╌ {data.budget_word} {text}", f"╌ {text}") if x + 2 + width_of(words) <= width
+            )
             line.put(x + 2, next(fitting, ""), "budget")
         return line.row()
 

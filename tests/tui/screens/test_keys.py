@@ -45,6 +45,7 @@ def with_clock(**changes: object) -> list:
         ("5", "Feel"),
         ("6", "Recordings"),
         ("7", "Agents"),
+        ("8", "Economics"),
     ],
 )
 def test_numbers_choose_screens(kit: SimpleNamespace, key: str, word: str) -> None:
@@ -195,7 +196,7 @@ def test_the_filter_narrows_and_escape_drops_it(kit: SimpleNamespace) -> None:
     kit.run(body)
 
 
-@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5", "6", "7"])
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5", "6", "7", "8"])
 def test_help_is_about_the_screen_and_its_keys(kit: SimpleNamespace, screen: str) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, screen)

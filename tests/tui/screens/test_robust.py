@@ -18,7 +18,7 @@ from subsecond.tui.source import Gone, Refused
 MESSAGES = playground()
 HELLO = MESSAGES[0]
 assert isinstance(HELLO, Hello)
-EVERY_SCREEN = ("1", "2", "3", "4", "5", "7")
+EVERY_SCREEN = ("1", "2", "3", "4", "5", "7", "8")
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 

@@ -1,0 +1,159 @@
+"""A price of one's own for an hour of a device: a slider, a field, and who is cheaper then."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
+from textual.widgets import Input, Static
+
+from subsecond.engine.latency.parameters import Domain
+from subsecond.tui.economics import Pair, Prices, moneys_of, pairs_of
+from subsecond.tui.knobs import typed_value
+from subsecond.tui.money import usd_text
+from subsecond.tui.screens import economics_rows
+from subsecond.tui.screens.dialogs import Dialog
+from subsecond.tui.snapshot import Snapshot
+from subsecond.tui.steps import steps_of
+from subsecond.tui.widgets.slider import Slider
+
+__all__ = ["PriceDialog"]
+
+#: Dearest price of a device-hour that is taken for one, in USD.
+MOST_USD = 1e6
+_HINT = "Enter sets it; d: no price of your own; or type one. Escape closes."
+
+
+class PriceDialog(Dialog):
+    """What an hour of a device is said to cost, and what another price would make of the comparison.
+
+    Args:
+        device: the catalog's name; `name`: for people.
+        about: where its present price comes from.
+        listed, break_even: USD per device-hour; None: there is none.
+        place: of the pair that is compared.
+    """
+
+    ABOUT = (
+        "A price of your own for an hour of a device, such as one that nobody publishes. The bold lines say who is "
+        "cheaper per turn in time with it and before it, at the load of the last minute. It counts on this dashboard "
+        "alone: nothing is told to the service or written into a recording."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "default", "As listed", tooltip="Have no price of your own"),
+    ]
+    DEFAULT_CSS = """
+    PriceDialog Slider { height: 3; margin: 1 0 0 0; }
+    PriceDialog #effect { text-style: bold; }
+    """
+
+    def __init__(
+        self, device: str, name: str, about: str, *, listed: float | None, break_even: float | None, place: int
+    ) -> None:
+        super().__init__()
+        self._device, self._name, self._about = device, name, about
+        self._listed, self._break_even, self._place = listed, break_even, place
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box, VerticalScroll(can_focus=False):
+            box.border_title = f"USD per {self._name}-hour"
+            yield Static(self._about, markup=False)
+            yield Slider()
+            yield Input(compact=True, select_on_focus=False)
+            yield Static("", id="effect", markup=False)
+            yield Static(_HINT, markup=False)
+
+    def on_mount(self) -> None:
+        own = self.dashboard.prices.own.get(self._device)
+        known = [price for price in (own, self._listed, self._break_even) if price]
+        value = _rounded(known[0]) if known else 10.0
+        steps = steps_of(value if self._listed is None else self._listed, value, "USD/h", Domain(0.0, MOST_USD))
+        slider = self.query_one(Slider)
+        slider.update(steps, value, words=lambda usd: f"{usd_text(usd)} USD", default=self._listed)
+        slider.focus()
+        self._type(f"{value:.12g}")
+
+    # -- choosing
+
+    def on_key(self, event: Key) -> None:
+        """A figure begins a price in the field."""
+        field, letter = self.query_one(Input), event.character or ""
+        if not (letter.isdigit() or letter == "."):
+            return
+        event.stop()
+        if self.focused is not field:
+            field.clear()
+            self.set_focus(field)
+        field.insert_text_at_cursor(letter)  # also one that was on its way here when the focus moved
+
+    def on_slider_changed(self, event: Slider.Changed) -> None:
+        self._type(f"{event.value:.12g}")
+
+    def _type(self, text: str) -> None:
+        field = self.query_one(Input)
+        with field.prevent(Input.Changed):
+            field.value = text
+        self._tell()
+
+    def on_input_changed(self, _event: Input.Changed) -> None:
+        """Move the slider to a price that was typed."""
+        price = self._price()
+        if price is not None:
+            self.query_one(Slider).set_value(price)
+        self._tell()
+
+    def _price(self) -> float | None:
+        """What is chosen; None: it is no price."""
+        value = typed_value(self.query_one(Input).value.strip())
+        return value if isinstance(value, float) and 0 <= value <= MOST_USD else None
+
+    # -- what it does
+
+    def _tell(self) -> None:
+        self.query_one("#effect", Static).update(self._effect())
+
+    def _effect(self) -> str:
+        price, snapshot = self._price(), self.dashboard.snapshot
+        if price is None:
+            return f"Not possible: a number from 0 to {MOST_USD:,.0f} is expected."
+        prices = self.dashboard.prices
+        before, after = self._pair(snapshot, prices), self._pair(snapshot, prices.with_own(self._device, price))
+        if before is None or after is None:
+            return "There is nothing to compare it with."
+        words = [economics_rows.standing(pair) for pair in (after, before)]
+        return f"With it: {words[0] or 'not known'}.\nBefore: {words[1] or 'not known, a price is not public'}."
+
+    def _pair(self, snapshot: Snapshot | None, prices: Prices) -> Pair | None:
+        """The pair that is compared, at some prices."""
+        if snapshot is None:
+            return None
+        pairs = pairs_of(moneys_of(snapshot, prices))
+        return pairs[self._place % len(pairs)] if pairs else None
+
+    def on_slider_taken(self, _event: Slider.Taken) -> None:
+        self._set()
+
+    def on_input_submitted(self, _event: Input.Submitted) -> None:
+        self._set()
+
+    def _set(self) -> None:
+        price = self._price()
+        if price is None:
+            self.notify(self._effect(), severity="warning", markup=False)
+            return
+        self.dismiss()
+        self.dashboard.set_price(self._device, price)
+
+    def action_default(self) -> None:
+        """Go without a price of one's own."""
+        self.dismiss()
+        self.dashboard.set_price(self._device, None)
+
+
+def _rounded(price: float) -> float:
+    """A price to three figures, as one would say it."""
+    return float(f"{price:.3g}") if math.isfinite(price) else 0.0
