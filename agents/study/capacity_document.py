@@ -8,6 +8,7 @@ from typing import Any
 from subsecond.engine.outcome import LaneOutcome
 
 from .capacity import Capacity, CapacityStudy
+from .capacity_words import capacity_sentence
 from .search import Trial
 
 __all__ = ["SCHEMA", "capacity_document", "fullest"]
@@ -61,6 +62,7 @@ def _kind(study: CapacityStudy) -> dict[str, Any]:
         "confidence": question.confidence,
         "precision": question.precision,
         "most": study.amount(study.most),
+        "findings": [capacity_sentence(study, lane) for lane in study.lanes],
         "duration_s": scenario.duration_s,
         "warm_up_s": scenario.warm_up_s,
         "tables": scenario.tables,

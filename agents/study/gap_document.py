@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .gap import GapStudy, LaneGap, Variant
+from .gap_words import gap_sentences, is_same
 
 __all__ = ["SCHEMA", "gap_document"]
 
@@ -52,6 +53,7 @@ def _lane(study: GapStudy, lane: LaneGap) -> dict[str, Any]:
         "is_kept": lane.plain.is_kept,
         "answer": made(lane.answer),
         "best": made(lane.best),
+        "findings": list(gap_sentences(study, lane)),
         "needs": [
             {"stage": need.stage, "share": need.share, "mean_ms": need.mean_ps / PS_PER_MS} for need in lane.needs
         ],
@@ -85,7 +87,7 @@ def _variant(variant: Variant, plain: Variant, kind: str) -> dict[str, Any]:
         "high": variant.share.high,
         "effect": variant.share.value - plain.share.value,
         "is_kept": variant.is_kept,
-        "is_same": plain.outcome is not None and plain.outcome.digest == variant.outcome.digest,
+        "is_same": is_same(variant, plain),
         "p50_ms": group.latency_ps["p50"] / PS_PER_MS if group.latency_ps else None,
         "p95_ms": group.latency_ps["p95"] / PS_PER_MS if group.latency_ps else None,
         "goodput_per_s": variant.outcome.goodput_per_s(kind),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .map import Cell, FlipMap, Side
+from .map_words import map_sentences
 
 __all__ = ["SCHEMA", "map_document"]
 
@@ -33,6 +34,8 @@ def map_document(found: FlipMap) -> dict[str, Any]:
         "duration_s": scenario.duration_s,
         "warm_up_s": scenario.warm_up_s,
         "tables": scenario.tables,
+        "findings": list(map_sentences(found)),
+        "runs": found.runs,
         "lanes": list(found.lanes),
         "contexts": list(question.contexts),
         "mean_prompt_tokens": list(found.mean_prompts),

@@ -26,7 +26,10 @@ __all__ = ["STUDIES", "is_study", "read_study", "study_page"]
 #: where)`, which gives the elements of its chapter and raises `InputError` for a document that is not what it says.
 STUDIES: dict[str, str] = {
     "availability": "1",
+    "capacity": "1",
     "drill": "1",
+    "gap": "1",
+    "map": "1",
     "price": "1",
     "sweep": "1",
 }

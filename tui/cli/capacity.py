@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from subsecond.agents.study.capacity import Capacity, CapacityStudy, Question, capacity_study, kinds_of
 from subsecond.agents.study.capacity_document import capacity_document, fullest
+from subsecond.agents.study.capacity_words import amount_words, beside_words, capacity_sentence
 from subsecond.agents.study.points import Base
 from subsecond.engine.findings import counted
 
@@ -33,7 +33,6 @@ def capacity_command(
     """
     if json_out is not None:
         check_writable(json_out)
-    began = time.perf_counter()
     studies: list[CapacityStudy] = []
     with counting("runs", quiet) as tell:
         for kind in kinds_of(base) if question.kind is None else [question.kind]:
@@ -43,7 +42,7 @@ def capacity_command(
     if json_out is not None:
         write_json(json_out, capacity_document(studies))
     if not quiet and str(json_out) != "-":
-        _show(studies, time.perf_counter() - began)
+        _show(studies)
 
 
 def _tell_more(tell: Callable[[int], None], before: int, runs: int) -> None:
@@ -60,7 +59,7 @@ def counting(noun: str, quiet: bool) -> Iterator[Callable[[int], None]]:
         yield lambda done: status.update(f"{done:,} {noun}")
 
 
-def _show(studies: Sequence[CapacityStudy], took_s: float) -> None:
+def _show(studies: Sequence[CapacityStudy]) -> None:
     console = output_console()
     scenario = studies[0].base.scenario
     console.print(f"{scenario.name} · what each pipeline carries · seed {scenario.seed}", markup=False)
@@ -68,15 +67,16 @@ def _show(studies: Sequence[CapacityStudy], took_s: float) -> None:
         _show_study(console, study)
     runs = sum(lane.runs for study in studies for lane in study.lanes)
     turns = sum(lane.turns for study in studies for lane in study.lanes)
-    print_point(console, f"{counted(runs, 'run')}, {counted(turns, 'turn')}, {took_s:.1f} s.")
+    print_point(console, f"{counted(runs, 'run')}, {counted(turns, 'turn')}.")
 
 
 def _show_study(console: Console, study: CapacityStudy) -> None:
     question, budget = study.question, study.budget
+    beside = f"; {beside_words(study)}" if study.beside else ""
     what = (
         f"{budget.agents} sessions that arrive per second" if question.by_rate else f"{budget.agents} sessions at once"
     )
-    console.print(f"\n{what}, {budget.name}: {budget.shown} for {budget.percentile:g} %{_beside(study)}", markup=False)
+    console.print(f"\n{what}, {budget.name}: {budget.shown} for {budget.percentile:g} %{beside}", markup=False)
     unit = "per s" if question.by_rate else "sessions"
     names = ["pipeline", unit, "surely kept", "surely missed", "in time", "p95", "used most", "of it"]
     grid = Grid(names)
@@ -85,16 +85,7 @@ def _show_study(console: Console, study: CapacityStudy) -> None:
     for table in grid.tables(console):
         console.print(table)
     for lane in study.lanes:
-        print_point(console, _sentence(study, lane))
-
-
-def _beside(study: CapacityStudy) -> str:
-    if not study.beside:
-        return ""
-    parts = [counted(number, f"{kind} session") for kind, number in study.beside.items()]
-    if study.question.others == "scaled":
-        return "; other agents in proportion"
-    return f"; {' and '.join(parts)} at work beside them"
+        print_point(console, capacity_sentence(study, lane))
 
 
 def _cells(study: CapacityStudy, lane: Capacity) -> list[str]:
@@ -104,55 +95,15 @@ def _cells(study: CapacityStudy, lane: Capacity) -> list[str]:
     part, share = fullest(lane.at_capacity)
     return [
         lane.lane,
-        f"> {_amount(study, found.load)}"
+        f"> {amount_words(study, found.load)}"
         if found.missed is None
-        else _amount(study, found.load)
+        else amount_words(study, found.load)
         if found.load
         else "none",
-        _amount(study, found.surely_kept) if found.surely_kept else "-",
-        "-" if found.surely_missed is None else _amount(study, found.surely_missed),
+        amount_words(study, found.surely_kept) if found.surely_kept else "-",
+        "-" if found.surely_missed is None else amount_words(study, found.surely_missed),
         f"{100 * trial.attainment.value:.1f} %",
         time_cell(latency.get("p95")),
         part,
         f"{100 * share:.0f} %",
     ]
-
-
-def _amount(study: CapacityStudy, load: int) -> str:
-    return f"{study.amount(load):,.3g}" if study.question.by_rate else f"{load:,}"
-
-
-def _things(study: CapacityStudy, load: int) -> str:
-    if study.question.by_rate:
-        return f"{_amount(study, load)} {study.budget.agents} sessions per second"
-    return counted(load, f"{study.budget.agents} session")
-
-
-def _sentence(study: CapacityStudy, lane: Capacity) -> str:
-    found, name = lane.boundary, study.budget.name
-    if found.missed is None:
-        return f"{lane.lane} keeps {name} with {_things(study, found.load)}, the most that was asked about."
-    if not found.load:
-        least = found.trials[0]
-        share = f"{100 * least.attainment.value:.1f} %"
-        sure = "" if least.is_surely_missed else ", though that may be chance"
-        return f"{lane.lane} does not keep {name} with {_things(study, least.load)}: {share} in time{sure}."
-    text = (
-        f"{lane.lane} keeps {name} with {_things(study, found.load)} and misses it with {_amount(study, found.missed)}"
-    )
-    return text + _surely(study, lane) + "."
-
-
-def _surely(study: CapacityStudy, lane: Capacity) -> str:
-    found = lane.boundary
-    if all(trial.attainment.low is None for trial in found.trials):
-        return "; one run of each says nothing about chance"
-    kept = f"surely kept up to {_amount(study, found.surely_kept)}" if found.surely_kept else "not surely kept by any"
-    missed = "" if found.surely_missed is None else f", surely missed from {_amount(study, found.surely_missed)}"
-    text = f"; with {100 * study.question.confidence:g} % confidence it is {kept}{missed}"
-    again = [load for load in found.exceptions if load > found.load]
-    if again:
-        text += (
-            f". It is a close thing: {', '.join(_amount(study, load) for load in again)} of those tried keep it again"
-        )
-    return text

@@ -1,0 +1,69 @@
+"""What chapters on capacity, gaps and maps have in common: a document read with types, budgets, plain axes."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from subsecond.engine.errors import InputError
+
+from .figures import LANE_COLOURS
+from .markup import Html, element
+
+__all__ = ["BudgetDoc", "Figure", "lane_colour", "plain_text", "read_as", "share_words", "time_words", "verdicts"]
+
+Figure = dict[str, Any]
+D = TypeVar("D")
+
+
+class BudgetDoc(msgspec.Struct, frozen=True):
+    """The budget of a study. `percentile`: share of turns, in percent, that shall keep it."""
+
+    name: str
+    limits: str
+    percentile: float
+    source: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.name}: {self.limits} for {self.percentile:g} % of the turns"
+
+
+def read_as(raw: dict[str, Any], kind: type[D], where: str) -> D:
+    """A study's document with its types; keys that it does not know are left alone.
+
+    Raises:
+        InputError: a key is missing or of another type.
+    """
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise InputError(where, place.strip("`").lstrip("."), message, "what the study's command writes") from None
+
+
+def verdicts(findings: Sequence[str]) -> list[Html]:
+    """What was found, set apart."""
+    return [element("p", text, class_="verdict") for text in findings]
+
+
+def plain_text(text: str) -> str:
+    """A text for plotly, which takes some tags and fills in `%{...}`."""
+    return html.escape(text).replace("%{", "% {")
+
+
+def lane_colour(number: int) -> str:
+    return LANE_COLOURS[number % len(LANE_COLOURS)]
+
+
+def share_words(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def time_words(ms: float | None) -> str:
+    if ms is None:
+        return "-"
+    return f"{ms:,.0f} ms" if ms < 1000 else f"{ms / 1000:,.2f} s"
