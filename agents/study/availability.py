@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,7 +120,6 @@ class LaneAvailability:
     kinds: dict[str, Reliability]
     incidents: int | None = None
     seconds_down: float | None = None
-    remarks: tuple[str, ...] = field(default=())
 
 
 _NOTHING = Counts(0, 0, 0.0, 0.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.budgets import Budget
-from subsecond.engine.core.config import MAX_PS
+from subsecond.engine.core.config import MAX_PS, Pipeline
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.execution import plan_execution
 from subsecond.engine.drills.catalog import Drill, Step, own_drill
@@ -101,8 +101,8 @@ def set_stage(base: Base, drills: Sequence[Drill], *, keeps_length: bool = False
     return Stage(base, can_be and (steady or is_set), begin_s)
 
 
-def _end_s(drill: Drill, begin_s: float, cores: Mapping[str, object]) -> float:
-    strikes = strike(drill, cores, begin_s, drill.name)  # type: ignore[arg-type]  # cores of pipelines
+def _end_s(drill: Drill, begin_s: float, cores: Mapping[str, Pipeline]) -> float:
+    strikes = strike(drill, cores, begin_s, drill.name)
     ends = [end for found in strikes.values() for end in (found.end_ps, found.last_begin_ps) if end is not None]
     return max(ends, default=0) / PS_PER_S
 
@@ -184,7 +184,8 @@ def _pair(plan: Plan, name: str, without: tuple[Engine, Turns], spells: Sequence
     for number, kind in enumerate(plan.workload.kinds):
         pair = [_silence(engine, turns, number) for engine, turns in sides]
         silences[kind] = (pair[0], pair[1])
-    rework = rework_of(plan.pipelines[name].core, without[1], with_fault[1])
+    under_way = without[0].computed_under_way(), with_fault[0].computed_under_way()
+    rework = rework_of(plan.pipelines[name].core, without[1], with_fault[1], under_way)
     return Pair(courses[0], courses[1], rework, silences)
 
 

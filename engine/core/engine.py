@@ -233,6 +233,12 @@ class Engine:
             given[decodes] = np.minimum(output[decodes], at_join[decodes] + made)
         return given
 
+    def computed_under_way(self) -> int:
+        """Prompt tokens computed for requests under way since each was last taken for prefill, all together."""
+        active, place, position, hit = self._form.sessions(("active", "place", "position", "hit"))
+        taken = (active == 1) & (place >= codes.PREFILLING)
+        return int((position - hit)[taken].sum())
+
     def _boundaries(self, servers: Int64) -> tuple[Int64, Int64, Int64]:
         """Of some servers: iterations before the present segment, growth, and iterations of it that have ended."""
         names = ("step", "growth", "busy", "start", "base", "slope", "count")

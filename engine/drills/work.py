@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subsecond.engine.core.config import Pipeline
+from subsecond.engine.core.config import Pipeline, Status
 from subsecond.engine.core.results import Results
 from subsecond.engine.turns import Turns
 
-__all__ = ["Rework", "all_rework", "rework_of"]
+__all__ = ["Rework", "all_rework", "repeated_tokens", "rework_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,8 @@ class Rework:
         computed: prompt tokens that the servers computed, as they count them.
         cold: prompt tokens of the requests prefilled in both runs that were found in a cache without the fault and had
             to be computed with it, less those the other way round.
-        repeated: prompt tokens computed for a request once more, since its work was lost or it was preempted: what the
-            servers count beyond what each request needed, with the fault less without it. Prompts in work when a run
-            stops blur it by a prompt or two; 0 if as much was lost and preempted in both runs.
+        repeated: tokens computed for a request once more, since its work was lost or it was preempted, with the fault
+            less without it; of a request that goes on, those of its reply so far are among them.
         attempts: how often work or a handoff was lost, or a request refused.
         struck: turns with such an attempt.
         sent: tokens of KV that went over the links, also those that were lost on the way.
@@ -46,25 +45,41 @@ class Rework:
         return self.cold + self.repeated
 
 
-def rework_of(pipeline: Pipeline, without: Turns, with_fault: Turns) -> Rework:
-    """The rework of a lane, from two runs of one workload."""
-    prompt = without.workload.prompt_tokens.astype(np.int64)
+def repeated_tokens(turns: Turns, under_way: int) -> int:
+    """Tokens that servers computed beyond what each request needed in the end.
+
+    What was computed of a prompt whose user hung up meanwhile is among them.
+
+    Args:
+        under_way: as of `Engine.computed_under_way`.
+    """
+    results = turns.results
+    prefilled = (results.first_ps >= 0) | (results.stages["prefill"] > 0)
+    ended = prefilled & (results.status != Status.UNFINISHED)
+    needed = turns.workload.prompt_tokens.astype(np.int64) - results.hit_tokens
+    return _sum(results, "prefill_tokens") - int(needed[ended].sum()) - under_way
+
+
+def rework_of(pipeline: Pipeline, without: Turns, with_fault: Turns, under_way: tuple[int, int] = (0, 0)) -> Rework:
+    """The rework of a lane, from two runs of one workload.
+
+    Args:
+        under_way: as of `Engine.computed_under_way`, of both; 0: everything has ended.
+    """
     both = [turns.results for turns in (without, with_fault)]
     done = [(results.first_ps >= 0) | (results.stages["prefill"] > 0) for results in both]
     shared = done[0] & done[1]
     hits = [results.hit_tokens.astype(np.int64) for results in both]
     computed = [_sum(results, "prefill_tokens") for results in both]
-    over = [total - int((prompt - hit)[ended].sum()) for total, hit, ended in zip(computed, hits, done, strict=True)]
     unit = pipeline.entry.units_per_token
-    causes = [(int(results.attempts.sum()), _sum(results, "preemptions")) for results in both]
     return Rework(
         computed=(computed[0], computed[1]),
         cold=int((hits[0] - hits[1])[shared].sum()),
-        repeated=over[1] - over[0] if causes[0] != causes[1] else 0,
-        attempts=(causes[0][0], causes[1][0]),
+        repeated=repeated_tokens(with_fault, under_way[1]) - repeated_tokens(without, under_way[0]),
+        attempts=(int(both[0].attempts.sum()), int(both[1].attempts.sum())),
         struck=(_struck(without), _struck(with_fault)),
         sent=(_sum(both[0], "transferred_units") // unit, _sum(both[1], "transferred_units") // unit),
-        preemptions=(causes[0][1], causes[1][1]),
+        preemptions=(_sum(both[0], "preemptions"), _sum(both[1], "preemptions")),
         evictions=(_sum(both[0], "evictions"), _sum(both[1], "evictions")),
     )
 

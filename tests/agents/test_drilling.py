@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.plans import plan, tool_turns
 from support.small import MS, colocated, disaggregated, workload
@@ -30,11 +30,13 @@ from subsecond.engine.drills.outcome import Pair
 from subsecond.engine.drills.silence import longest_silence_ps
 from subsecond.engine.drills.striking import strike
 from subsecond.engine.drills.windows import spans_of, strip_of
+from subsecond.engine.drills.work import repeated_tokens
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import FAULT_KINDS, changes
 from subsecond.engine.hello import hello_of
 from subsecond.engine.recording.from_run import turn_table
 from subsecond.engine.run import Plan, run_plan
+from subsecond.engine.turns import turns_of
 
 S = 10**12
 CORES = {
@@ -120,6 +122,21 @@ def test_drills_conserve_turns(steps: list[Step], lane: str, seed: int) -> None:
     assert (pair.with_fault.start_ps[early] == pair.without.start_ps[early]).all()
     assert pair.rework.struck[1] <= chosen.workload.num_turns
     assert pair.rework.attempts[0] == 0
+    if not pair.rework.attempts[1] and not any(pair.rework.preemptions):
+        assert pair.rework.repeated == 0
+    assert pair.rework.repeated >= 0
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=40)
+@given(st.sampled_from(list(CORES)), st.integers(1, 150), st.integers(1, 5))
+def test_without_losses_no_token_is_computed_twice(lane: str, stop_ms: int, seed: int) -> None:
+    chosen = small_plan(seed=seed)
+    engine = Engine(CORES[lane], chosen.workload, compiled=False)
+    engine.run_until(stop_ms * MS)
+    results = engine.results()
+    assume(not any(server.preemptions for server in results.servers))
+    turns = turns_of(chosen.workload, results, stop_ms * MS)
+    assert repeated_tokens(turns, engine.computed_under_way()) == 0
 
 
 @pytest.mark.parametrize("lane", CORES)

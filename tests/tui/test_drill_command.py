@@ -233,6 +233,16 @@ def test_a_trace_is_drilled_as_it_is_and_once(command: Command, tmp_path: Path) 
     assert "sessions of a trace cannot be kept at work" in err
 
 
+def test_a_row_for_each_drill(command: Command) -> None:
+    code, shown, _ = command("drill", *QUICK, "--drill", "router-stall", "--drill", "link-quarter", "--brief")
+    assert code == 0
+    rows = [line.split() for line in shown.splitlines()]
+    names = [row for row in rows if "trn-cs3" in row or "gpu" in row]
+    assert len([row for row in names if "->" in row]) == 6  # two kinds; the stall strikes both lanes, the link one
+    assert "p95 of the turns" not in shown
+    assert "left alone" not in shown
+
+
 def test_a_budget_out_of_reach_is_told(command: Command) -> None:
     never = ("--set", "budgets.never.agents=voice", "--set", "budgets.never.turn_ms=1", "--budget", "never")
     code, shown, _ = command("drill", *QUICK, *never)

@@ -98,7 +98,10 @@ def availability_command(
     if json_out is not None:
         write_json(json_out, document_of(base.scenario.name, question, lanes))
     if str(json_out) != "-":
-        _show(base.scenario.name, question, lanes, output_console())
+        console = output_console()
+        _show(base.scenario.name, question, lanes, console)
+        if base.scenario.faults:
+            print_point(console, "The scenario's own faults are left out.")
 
 
 def _check_parts(mtbf_h: Mapping[str, float], lanes: Sequence[str]) -> None:

@@ -54,6 +54,7 @@ def drill_command(
     budget: str | None,
     policies: bool,
     as_written: bool,
+    brief: bool,
     long_run: LongRun,
     json_out: Path | None,
 ) -> None:
@@ -102,7 +103,7 @@ def drill_command(
     if str(json_out) != "-":
         from .drill_tables import show_study
 
-        show_study(study, output_console())
+        show_study(study, output_console(), brief=brief)
 
 
 def _check_alone(long_run: LongRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -9,11 +10,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from subsecond.engine.drills.catalog import EACH, Drill, Step
+from subsecond.engine.drills.impact import Impact
 from subsecond.engine.drills.outcome import DrillOutcome, KindOutcome, LaneOutcome
 from subsecond.engine.drills.study import DrillStudy
 from subsecond.engine.drills.windows import FOREVER
 from subsecond.engine.findings import counted
-from subsecond.tui.widgets.text import clean, count_text, share_text
+from subsecond.tui.widgets.text import clean, count_text
 
 from .drill_pictures import picture_of
 from .grid import Grid, count_cell, print_point, time_cell
@@ -51,9 +53,16 @@ def _step(step: Step, kind: str) -> str:
     return f"{kind}{value}{target} {length}"
 
 
-def show_study(study: DrillStudy, console: Console) -> None:
-    """Print a study: what was asked, and per drill what it does, over time, and under each policy."""
-    for outcome in study.outcomes:
+def show_study(study: DrillStudy, console: Console, *, brief: bool = False) -> None:
+    """Print a study: what was asked, and per drill what it does, over time, and under each policy.
+
+    Args:
+        brief: a row for each drill, and nothing of its own.
+    """
+    if brief or len(study.outcomes) > 1:
+        console.print(Text(clean(_headline(study, study.outcomes[0])), "bold"))
+        _show(_summary(study), console)
+    for outcome in () if brief else study.outcomes:
         _show_outcome(study, outcome, console)
     for place, outcome in enumerate(study.outcomes):
         if study.policies:
@@ -63,22 +72,43 @@ def show_study(study: DrillStudy, console: Console) -> None:
         print_point(console, text)
 
 
-def _show_outcome(study: DrillStudy, outcome: DrillOutcome, console: Console) -> None:
-    drill, runs = outcome.drill, len(outcome.seeds)
-    console.print(Text(clean(f"{drill.name} · {drill.title}"), "bold"))
+def _headline(study: DrillStudy, outcome: DrillOutcome) -> str:
+    runs = len(outcome.seeds)
     models = ", ".join(dict.fromkeys(lane.pipeline.model for lane in outcome.lanes))
     seeds = f"seed {outcome.seeds[0]}" if runs == 1 else f"seeds {outcome.seeds[0]}-{outcome.seeds[-1]}"
-    console.print(
-        Padding(
-            Text(
-                clean(
-                    f"{study.scenario} · {models} · {counted(runs, 'run')} of {outcome.stop_s:,.0f} s, {seeds} · "
-                    f"begins at {outcome.begin_s:g} s"
+    return f"{study.scenario} · {models} · {counted(runs, 'run')} of {outcome.stop_s:,.0f} s, {seeds}"
+
+
+def _summary(study: DrillStudy) -> Grid:
+    """A row per agent kind, drill and pipeline; what it leaves alone has no row."""
+    titles = ("lost", "over\nbudget", "put off", "in budget, %\nwithout -> with", "longest\nturn", "back after")
+    grid = Grid(["agents", "drill", "pipeline", *titles, "computed\nagain"], num_labels=3)
+    for kind in dict.fromkeys(kind for outcome in study.outcomes for kind in _kinds(outcome)):
+        label = kind
+        for outcome in study.outcomes:
+            rows = [lane for lane in outcome.lanes if kind in lane.kinds]
+            for i, lane in enumerate(rows):
+                found = lane.kinds[kind]
+                cells = _policy_cells(lane, found)
+                grid.add(
+                    label,
+                    "" if i else outcome.drill.name,
+                    lane.lane,
+                    *cells[:3],
+                    _shares(found.impact),
+                    cells[4],
+                    *cells[6:],
                 )
-            ),
-            (0, 0, 1, 0),
-        )
-    )
+                label = ""
+        grid.end_section()
+    return grid
+
+
+def _show_outcome(study: DrillStudy, outcome: DrillOutcome, console: Console) -> None:
+    drill = outcome.drill
+    console.print(Text(clean(f"{drill.name} · {drill.title}"), "bold"))
+    told = f"{_headline(study, outcome)} · begins at {outcome.begin_s:g} s"
+    console.print(Padding(Text(clean(told)), (0, 0, 1, 0)))
     _show(_impacts(outcome), console)
     _show(_work(outcome), console)
     for lane in outcome.lanes:
@@ -99,13 +129,12 @@ def _show(grid: Grid, console: Console) -> None:
 def _impacts(outcome: DrillOutcome) -> Grid:
     """What happened to the turns, a row per agent kind and pipeline; counts of all runs together."""
     titles = ("turns", "lost", "over budget\nbecause of it", "met instead\nof missed", "put off")
-    more = ("in budget\nwithout -> with", "longest turn", "longest\nsilence", "back after")
+    more = ("in budget, %\nwithout -> with", "longest turn", "longest\nsilence", "back after")
     grid = Grid(["agents", "pipeline", *titles, *more], num_labels=2)
     for kind in _kinds(outcome):
         rows = [(lane, lane.kinds[kind]) for lane in outcome.lanes if kind in lane.kinds]
         for i, (lane, found) in enumerate(rows):
             impact = found.impact
-            shares = [share_text(value) for value in impact.attainment]
             grid.add(
                 "" if i else kind,
                 lane.lane,
@@ -114,13 +143,19 @@ def _impacts(outcome: DrillOutcome) -> Grid:
                 count_cell(impact.broken),
                 count_cell(impact.mended),
                 count_cell(impact.put_off - impact.brought_forward),
-                f"{shares[0]} -> {shares[1]}",
+                _shares(impact),
                 time_cell(impact.longest_ps[1]),
                 time_cell(found.silence_ps[1]),
                 _back(found),
             )
         grid.end_section()
     return grid
+
+
+def _shares(impact: Impact) -> str:
+    """Shares in budget without and with the fault, in per cent."""
+    told = ["-" if share is None else f"{math.floor(1000 * share) / 10:.1f}" for share in impact.attainment]
+    return " -> ".join(told)
 
 
 def _kinds(outcome: DrillOutcome) -> list[str]:
@@ -203,7 +238,7 @@ def _kind_sentences(lane: LaneOutcome, found: KindOutcome) -> Iterator[str]:
 
 def _policies(study: DrillStudy, place: int) -> Grid:
     """Each policy's outcome of one drill, a row per agent kind, pipeline and policy."""
-    titles = ("lost", "over\nbudget", "put off", "in budget\nwith it", "longest\nturn", "longest\nsilence")
+    titles = ("lost", "over\nbudget", "put off", "in budget,\n% with it", "longest\nturn", "longest\nsilence")
     grid = Grid(["agents", "pipeline", "policy", *titles, "back after", "computed\nagain"], num_labels=3)
     outcome = study.outcomes[place]
     for kind in _kinds(outcome):
@@ -226,7 +261,7 @@ def _policy_cells(lane: LaneOutcome, found: KindOutcome) -> list[str]:
         count_cell(impact.lost),
         count_cell(impact.broken),
         count_cell(impact.put_off - impact.brought_forward),
-        share_text(impact.attainment[1]),
+        _shares(impact).rpartition(" ")[2],
         time_cell(impact.longest_ps[1]),
         time_cell(found.silence_ps[1]),
         _back(found),

@@ -62,6 +62,7 @@ def drill(
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Sessions and length as in the scenario, not a constant load.")
     ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Print a row for each drill, and nothing of its own.")] = False,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
     ] = None,
@@ -88,6 +89,7 @@ def drill(
         budget=budget,
         policies=policies,
         as_written=as_written,
+        brief=brief,
         long_run=LongRun(weeks, mtbf or [], mttr, direct),
         json_out=json,
     )
