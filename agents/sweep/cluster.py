@@ -7,8 +7,11 @@ is shared. A worker that is lost costs what it had under way, which others do ag
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -26,6 +29,7 @@ __all__ = ["LOCAL", "Cluster", "ClusterError"]
 LOCAL = "local"
 #: Seconds that a scheduler, and its first worker, may take to answer.
 _ANSWER_S = 30
+_GONE = "--cluster: the scheduler is gone; what is finished is kept, and the same command goes on from there"
 #: Seconds between two looks at whether the cluster is still there.
 _LOOK_S = 1.0
 #: A run that is tried so often, each time until the scheduler gives it up with workers lost, is a failed one.
@@ -61,29 +65,28 @@ class Cluster:
 
     @contextmanager
     def _client(self, orders: Sequence[Order]) -> Iterator[Any]:
+        with ExitStack() as stack:
+            with _interrupts_later():
+                if self._address == LOCAL:
+                    client = self._local_client(stack, min(self._processes, len(orders)))
+                else:
+                    client = stack.enter_context(self._remote_client())
+            yield client
+
+    def _local_client(self, stack: ExitStack, processes: int) -> Any:
         distributed = _distributed()
-        if self._address == LOCAL:
-            # without limits on memory, as threads have none; without a dashboard, whose port may be in use
-            with (
-                _usual_allocator(),
-                distributed.LocalCluster(
-                    n_workers=min(self._processes, len(orders)),
-                    threads_per_worker=1,
-                    processes=True,
-                    memory_limit=0,
-                    dashboard_address=None,
-                    silence_logs=logging.CRITICAL,
-                ) as cluster,
-                distributed.Client(cluster, set_as_default=False) as client,
-            ):
-                yield client
-            return
+        # without limits on memory, as threads have none; without a dashboard, whose port may be in use
+        options = {"memory_limit": 0, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+        with _usual_allocator():
+            started = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, processes=True, **options)
+            cluster = stack.enter_context(started)
+        return stack.enter_context(distributed.Client(cluster, set_as_default=False))
+
+    def _remote_client(self) -> Any:
         try:
-            client = distributed.Client(self._address, timeout=_ANSWER_S, set_as_default=False)
+            return _distributed().Client(self._address, timeout=_ANSWER_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise InputError("--cluster", "", self._address, f"a scheduler that answers ({error})") from None
-        with client:
-            yield client
 
     def _check_workers(self, client: Any, order: Order) -> None:
         try:
@@ -98,6 +101,36 @@ class Cluster:
                 wrong = answer
             if wrong:
                 raise _mismatch(worker, wrong)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits until what starts here has started, so that it can be ended; a second one does not wait.
+
+    Processes that are started here never see it: it goes to all programs of a terminal, and theirs is ours to end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = 0
+
+    def note(number: int, frame: object) -> None:
+        nonlocal came
+        came += 1
+        if came > 1:
+            raise KeyboardInterrupt
+
+    resource_tracker.ensure_running()  # it would lift the mask below when the first process needs it
+    before = signal.signal(signal.SIGINT, note)
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -126,14 +159,17 @@ def _distributed() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Workers that come and go are reported by us, in our words."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Workers that come and go are reported by us, in our words; what dask logs goes through its handlers."""
+    _distributed()
+    handlers = logging.getLogger("distributed").handlers
+    before = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for handler, level in zip(handlers, before, strict=False):
+            handler.setLevel(level)
 
 
 class _Piece:
@@ -202,8 +238,11 @@ class _Board:
 
     def _lost(self, piece: _Piece, error: Exception) -> None:
         """The scheduler has given a piece up: its runs are tried one by one, so that the others do not suffer."""
-        if type(error).__name__ != "KilledWorker":
-            raise ClusterError(f"--cluster: {type(error).__name__}: {error}; what is finished is kept") from None
+        name = type(error).__name__
+        if "Cancelled" in name or self._client.status != "running":
+            raise ClusterError(_GONE) from None
+        if name != "KilledWorker":
+            raise ClusterError(f"--cluster: {name}: {error}; what is finished is kept") from None
         runs = piece.order.runs
         if len(runs) > 1:
             self._rows[piece.task.task] = [None] * len(runs)
@@ -218,7 +257,7 @@ class _Board:
     def _look(self) -> None:
         """Nothing has come for a while: is anybody there?"""
         if self._client.status != "running":
-            raise ClusterError("--cluster: the scheduler is gone; what is finished is kept, the same command goes on")
+            raise ClusterError(_GONE)
         has_workers = bool(self._client.scheduler_info()["workers"])
         if not has_workers and not self._is_waiting:
             self._say("the cluster has no worker left: waiting for one (Ctrl-C ends, and what is finished is kept)")

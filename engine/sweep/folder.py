@@ -24,6 +24,8 @@ __all__ = ["SweepFolder", "is_sweep", "task_path"]
 
 _TASKS, _OWN = "tasks", "sweep.toml"
 _PART = ".part"
+#: Most things that are named as having changed.
+_MOST_DIFFERENCES = 4
 
 
 def is_sweep(folder: Path) -> bool:
@@ -95,7 +97,7 @@ def _check_same(path: Path, manifest: Manifest) -> None:
     old = read_manifest(path)
     if old == manifest:
         return
-    found = ", ".join(differences(old, manifest))
+    found = ", ".join(list(differences(old, manifest))[:_MOST_DIFFERENCES])
     expected = f"the folder of this sweep; since it was begun, these have changed: {found}. Another --out begins anew"
     raise InputError("--out", "", str(path), expected)
 
