@@ -58,7 +58,8 @@ def _grid_values(axis: AxisSpec) -> Iterator[Value]:
 
 
 def _draws(axis: AxisSpec, spec: Spec) -> list[Value]:
-    """Values of a random axis, [random_points]: one from each of as many equal slices of its range, in random order.
+    """Values of a random axis, [random_points]: one from each of as many equal slices of its range, in random order;
+    values of a list equally often, or once more.
 
     An axis draws from a stream of its own, so that another one beside it leaves its values as they are.
     """
@@ -70,7 +71,7 @@ def _draws(axis: AxisSpec, spec: Spec) -> list[Value]:
     shares = [float(share) for share in (order + within) / size]
     choice = axis.values
     if not isinstance(choice, Range):
-        return [choice[int(share * len(choice))] for share in shares]
+        return [choice[int(slice_) * len(choice) // size] for slice_ in order]
     if choice.is_whole and not choice.is_log:  # each whole number has the same share
         return [int(choice.first + int(share * (choice.last - choice.first + 1))) for share in shares]
     return [choice.at(share) for share in shares]

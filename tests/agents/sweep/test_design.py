@@ -34,7 +34,7 @@ def test_each_slice_of_a_range_is_drawn_from_once(
 def test_a_list_is_drawn_from_evenly(values: int, points: int, seed: int) -> None:
     drawn = [p[0] for p in points_of(spec(AxisSpec("x", tuple(range(values))), points=points, seed=seed))]
     counts = [drawn.count(value) for value in range(values)]
-    assert max(counts) - min(counts) <= 1 + (points % values > 0)
+    assert max(counts) - min(counts) <= (points % values > 0)
 
 
 def test_whole_ranges_reach_both_ends() -> None:
