@@ -78,7 +78,8 @@ class Histogram:
 
     def filled(self) -> list[tuple[int, int]]:
         """(upper end in ps, count) of the buckets that hold something, ascending."""
-        return [(_upper_ps(int(bucket)), int(self.counts[bucket])) for bucket in np.flatnonzero(self.counts)]
+        buckets, counts = self.sparse()
+        return list(zip(_uppers_ps(buckets).tolist(), counts.tolist(), strict=True))
 
     def quantile_ps(self, q: float) -> int:
         """Upper end of the bucket that holds the duration of rank ceil(q * total).
@@ -94,7 +95,7 @@ class Histogram:
         if not total:
             raise ValueError("the histogram is empty")
         rank = -(-q * total // 1)
-        return _upper_ps(int(np.searchsorted(np.cumsum(self.counts), rank)))
+        return int(_uppers_ps(np.searchsorted(np.cumsum(self.counts), [rank]))[0])
 
 
 def _buckets(durations_ps: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -103,7 +104,8 @@ def _buckets(durations_ps: NDArray[np.int64]) -> NDArray[np.int64]:
     return buckets
 
 
-def _upper_ps(bucket: int) -> int:
-    """Largest duration that falls into a bucket."""
-    next_ns = np.array([(bucket + _ONE) << (52 - BITS)], np.int64).view(np.float64)[0]
-    return int(np.ceil(next_ns)) * _PS_PER_NS - 1
+def _uppers_ps(buckets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Largest duration that falls into each of some buckets."""
+    next_ns = ((buckets.astype(np.int64) + _ONE) << (52 - BITS)).view(np.float64)
+    uppers: NDArray[np.int64] = np.ceil(next_ns).astype(np.int64) * _PS_PER_NS - 1
+    return uppers

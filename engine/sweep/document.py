@@ -13,11 +13,14 @@ from subsecond.engine.outcome import BudgetCount, LaneOutcome, Outcome
 
 from .manifest import SCHEMA, Axis, Value
 from .reader import PointResult, SweepResults
+from .rows import outcomes_of
 
 __all__ = ["BudgetDoc", "CountDoc", "GroupDoc", "LaneDoc", "PointDoc", "SweepDoc", "document_from", "document_of"]
 
 PS_PER_MS = 10**9
 PS_PER_S = 10**12
+#: Points up to which the document has histograms, about 5 kB each; the tables always have them.
+MOST_HISTOGRAMS = 1_000
 
 
 class BudgetDoc(msgspec.Struct, frozen=True):
@@ -151,27 +154,32 @@ def document_of(results: SweepResults) -> SweepDoc:
         lanes=results.lanes,
         agents=results.kinds,
         budgets=dict(_budgets(results)),
-        points=[_point(point) for point in results.points],
+        points=[_point(point, has_histograms=len(results.points) <= MOST_HISTOGRAMS) for point in results.points],
         failed=[FailureDoc(f.point, f.replica, f.seed, f.error) for f in results.failures],
     )
 
 
 def _budgets(results: SweepResults) -> Iterator[tuple[str, BudgetDoc]]:
-    for point in results.points:
-        for lane in point.lanes.values():
-            for group in lane.groups.values():
-                for count in group.budgets:
-                    own = count.budget
-                    yield own.name, BudgetDoc(own.agents, own.shown, own.percentile, own.source)
+    seen: set[str] = set()
+    for row in (row for point in results.points for run in point.runs for row in run):
+        if all(part.name in seen for part in row.budgets):
+            continue
+        for lane in outcomes_of([row]):
+            for own in (count.budget for group in lane.groups.values() for count in group.budgets):
+                seen.add(own.name)
+                yield own.name, BudgetDoc(own.agents, own.shown, own.percentile, own.source)
 
 
-def _point(point: PointResult) -> PointDoc:
-    lanes = {name: _lane(point, name, lane) for name, lane in point.lanes.items()}
+def _point(point: PointResult, *, has_histograms: bool) -> PointDoc:
+    replicas = point.replicas
+    lanes = {
+        name: _lane(lane, [own[name] for own in replicas if name in own], has_histograms)
+        for name, lane in point.lanes.items()
+    }
     return PointDoc(point.point, point.settings, len(point.failures), lanes)
 
 
-def _lane(point: PointResult, name: str, lane: LaneOutcome) -> LaneDoc:
-    each = [lanes[name] for lanes in point.replicas if name in lanes]
+def _lane(lane: LaneOutcome, each: Sequence[LaneOutcome], has_histograms: bool) -> LaneDoc:
     return LaneDoc(
         runs=lane.runs,
         span_s=lane.span_ps / PS_PER_S,
@@ -183,13 +191,14 @@ def _lane(point: PointResult, name: str, lane: LaneOutcome) -> LaneDoc:
             for use in lane.pools
         },
         by_agents={
-            kind: _group(group, lane, [own.groups[kind] for own in each if kind in own.groups])
+            kind: _group(group, lane, [own.groups[kind] for own in each if kind in own.groups], has_histograms)
             for kind, group in lane.groups.items()
         },
     )
 
 
-def _group(group: Outcome, lane: LaneOutcome, replicas: Sequence[Outcome]) -> GroupDoc:
+def _group(group: Outcome, lane: LaneOutcome, replicas: Sequence[Outcome], has_histograms: bool) -> GroupDoc:
+    filled = group.histogram.filled() if has_histograms else []
     return GroupDoc(
         turns=group.turns,
         answered=group.answered,
@@ -204,7 +213,7 @@ def _group(group: Outcome, lane: LaneOutcome, replicas: Sequence[Outcome]) -> Gr
         hit_tokens=group.hit_tokens,
         output_tokens=group.output_tokens,
         budgets={count.budget.name: _count(count, replicas) for count in group.budgets},
-        latency_histogram_ms=[(upper / PS_PER_MS, count) for upper, count in group.histogram.filled()],
+        latency_histogram_ms=[(upper / PS_PER_MS, count) for upper, count in filled],
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from subsecond.engine.outcome import Outcome
 
 from .reader import PointResult, SweepResults
 
@@ -19,15 +17,12 @@ LEAST_POINTS = 8
 Float64 = NDArray[np.float64]
 
 
-def influence(
-    results: SweepResults, lane: str, kind: str, measure: Callable[[Outcome], float | None]
-) -> dict[str, float | None]:
-    """Rank correlation of each axis with a measure of an agent kind on a lane; None: it cannot be told.
+def influence(results: SweepResults, lane: str, kind: str) -> dict[str, float | None]:
+    """Rank correlation of each axis with an agent kind's share in time on a lane; None: it cannot be told.
 
     It cannot if the axis is of words, if either has one value only, or if there are fewer than `LEAST_POINTS` points.
     """
-    points = [p for p in results.points if lane in p.lanes and kind in p.lanes[lane].groups]
-    found = [(point, measure(point.lanes[lane].groups[kind])) for point in points]
+    found = [(point, point.attainment(lane, kind)) for point in results.points]
     known = [(point, value) for point, value in found if value is not None]
     outcomes = np.array([value for _, value in known])
     return {

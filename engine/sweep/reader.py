@@ -31,18 +31,45 @@ class Failure:
 class PointResult:
     """What a point came to.
 
+    It keeps rows, which are small; outcomes are made of them whenever they are asked for.
+
     Attributes:
         settings: key -> value of what the point sets.
-        lanes: name -> outcome over all its replicas that did not fail; none if all did.
-        replicas: name -> outcomes of its lanes, one after the other.
-        failures: of its runs.
+        runs: rows of each of its runs.
     """
 
     point: int
     settings: dict[str, Value]
-    lanes: dict[str, LaneOutcome]
-    replicas: tuple[dict[str, LaneOutcome], ...]
-    failures: tuple[Failure, ...]
+    runs: tuple[tuple[Row, ...], ...]
+
+    @property
+    def replicas(self) -> list[dict[str, LaneOutcome]]:
+        """Name -> outcome of each lane, of every run that did not fail."""
+        each = ({lane.lane: lane for lane in outcomes_of(rows)} for rows in self.runs)
+        return [lanes for lanes in each if lanes]
+
+    @property
+    def lanes(self) -> dict[str, LaneOutcome]:
+        """Name -> outcome of each lane, over all runs that did not fail; none if all did."""
+        replicas = self.replicas
+        names = dict.fromkeys(name for lanes in replicas for name in lanes)
+        return {name: merged([lanes[name] for lanes in replicas if name in lanes]) for name in names}
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Of its runs."""
+        rows = (row for run in self.runs for row in run)
+        return [Failure(row.point, row.replica, row.seed, row.error) for row in rows if row.error is not None]
+
+    def rows_of(self, lane: str, kind: str) -> list[Row]:
+        """Rows of an agent kind on a lane, a row per run."""
+        return [row for run in self.runs for row in run if (row.lane, row.kind) == (lane, kind)]
+
+    def attainment(self, lane: str, kind: str) -> float | None:
+        """Share of an agent kind's turns on a lane that met the first of its budgets; None: there are none."""
+        counts = [row.budgets[0] for row in self.rows_of(lane, kind) if row.budgets]
+        met, total = sum(count.met for count in counts), sum(count.met + count.missed for count in counts)
+        return met / total if total else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +100,20 @@ class SweepResults:
     @property
     def lanes(self) -> list[str]:
         """Names of all lanes, in their order."""
-        return list(dict.fromkeys(lane for point in self.points for lane in point.lanes))
+        return list(dict.fromkeys(row.lane for row in self._rows() if row.lane is not None))
 
     @property
     def kinds(self) -> list[str]:
         """Agent kinds, in their order."""
-        lanes = (lane for point in self.points for lane in point.lanes.values())
-        return list(dict.fromkeys(kind for lane in lanes for kind in lane.groups))
+        return list(dict.fromkeys(row.kind for row in self._rows() if row.kind is not None))
+
+    @property
+    def turns(self) -> int:
+        """Turns that have begun, on all lanes together."""
+        return sum(row.answered + row.failed + row.cancelled + row.unfinished for row in self._rows())
+
+    def _rows(self) -> Iterator[Row]:
+        return (row for point in self.points for run in point.runs for row in run)
 
 
 def read_sweep(folder: Path) -> SweepResults:
@@ -121,26 +155,8 @@ def results_of(manifest: Manifest, rows: Iterable[Row]) -> SweepResults:
         if not (0 <= row.point < len(manifest.points) and 0 <= row.replica < len(manifest.seeds)):
             raise InputError(manifest.name, "point", f"{row.point}, replica {row.replica}", "a run of this sweep")
         runs.setdefault((row.point, row.replica), []).append(row)
-    by_point: dict[int, list[list[Row]]] = {}
+    by_point: dict[int, list[tuple[Row, ...]]] = {}
     for point, replica in sorted(runs):
-        by_point.setdefault(point, []).append(runs[point, replica])
-    points = tuple(_point(manifest, point, own) for point, own in by_point.items())
+        by_point.setdefault(point, []).append(tuple(runs[point, replica]))
+    points = tuple(PointResult(point, dict(manifest.settings(point)), tuple(own)) for point, own in by_point.items())
     return SweepResults(manifest, points, len(runs), digest_of(every))
-
-
-def _point(manifest: Manifest, point: int, runs: list[list[Row]]) -> PointResult:
-    replicas = tuple({lane.lane: lane for lane in outcomes_of(rows)} for rows in runs)
-    replicas = tuple(lanes for lanes in replicas if lanes)
-    names = dict.fromkeys(name for lanes in replicas for name in lanes)
-    return PointResult(
-        point=point,
-        settings=dict(manifest.settings(point)),
-        lanes={name: merged([lanes[name] for lanes in replicas if name in lanes]) for name in names},
-        replicas=replicas,
-        failures=tuple(
-            Failure(row.point, row.replica, row.seed, row.error)
-            for rows in runs
-            for row in rows
-            if row.error is not None
-        ),
-    )

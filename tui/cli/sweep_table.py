@@ -40,13 +40,12 @@ def show_sweep(results: SweepResults, folder: Path) -> None:
 
 def _headline(results: SweepResults) -> str:
     manifest = results.manifest
-    turns = sum(g.turns for point in results.points for lane in point.lanes.values() for g in lane.groups.values())
     replicas = f" x {counted(len(manifest.seeds), 'seed')}" if len(manifest.seeds) > 1 else ""
     parts = [
         manifest.name,
         manifest.base,
         f"{counted(len(manifest.points), 'point')}{replicas}",
-        counted(turns, "turn"),
+        counted(results.turns, "turn"),
     ]
     return " · ".join(parts)
 
@@ -78,9 +77,9 @@ def _is_matrix(axes: Sequence[Axis]) -> bool:
 def _main_budget(results: SweepResults, kind: str) -> BudgetCount | None:
     """The first budget of a kind, which the tables are about."""
     for point in results.points:
-        for lane in point.lanes.values():
-            if kind in lane.groups and lane.groups[kind].budgets:
-                return lane.groups[kind].budgets[0]
+        if any(row.kind == kind and row.budgets for run in point.runs for row in run):
+            groups = [lane.groups[kind] for lane in point.lanes.values() if kind in lane.groups]
+            return next((group.budgets[0] for group in groups if group.budgets), None)
     return None
 
 
@@ -101,9 +100,10 @@ def _cell(point: PointResult | None, lane: str, kind: str) -> Text:
     """Share in time and p95 of a point, one below the other."""
     if point is None:
         return Text("")
-    if lane not in point.lanes or kind not in point.lanes[lane].groups:
+    outcome = point.lanes.get(lane)
+    if outcome is None or kind not in outcome.groups:
         return Text("failed" if point.failures else "-", style="red" if point.failures else "")
-    group = point.lanes[lane].groups[kind]
+    group = outcome.groups[kind]
     return Text("\n").join([_in_time(group), Text(time_cell(group.latency_ps.get("p95")), style="dim")])
 
 
@@ -114,8 +114,9 @@ def _list(results: SweepResults, kind: str) -> Grid:
     grid = Grid(["point", *map(_heading, _short_names(axes)), *measures])
     for point in results.points[:_ROWS]:
         cells: list[str | Text] = []
+        outcomes = point.lanes
         for name in lanes:
-            lane = point.lanes.get(name)
+            lane = outcomes.get(name)
             if lane is None or kind not in lane.groups:
                 cells += ["failed" if point.failures else "-", "-", "-"]
                 continue
@@ -128,13 +129,11 @@ def _list(results: SweepResults, kind: str) -> Grid:
 
 def _is_constant(results: SweepResults, lane: str, kind: str) -> bool:
     """Whether several points came to the same on a lane: nothing that is varied concerns it."""
-    groups = [point.lanes[lane].groups.get(kind) for point in results.points if lane in point.lanes]
-    known = [(group.histogram.counts, group.turns, group.met_all) for group in groups if group is not None]
-    return 1 < len(known) == len(results.points) and all(
-        (counts == known[0][0]).all() and rest == tuple(known[0][1:])
-        for counts, *others in known
-        if (rest := tuple(others))
-    )
+    found = [
+        [(row.buckets, row.counts, row.met_all, row.requests) for row in point.rows_of(lane, kind)]
+        for point in results.points
+    ]
+    return len(found) > 1 and bool(found[0]) and all(rows == found[0] for rows in found)
 
 
 def _constants(results: SweepResults, kind: str) -> Iterator[str]:
@@ -150,7 +149,7 @@ def _influences(results: SweepResults, kind: str) -> Grid:
     """A row per axis: how its value and the share in time go together on each pipeline."""
     lanes = [lane for lane in results.lanes if not _is_constant(results, lane, kind)]
     grid = Grid(["rank correlation with the share in time", *lanes])
-    found = [influence(results, lane, kind, _attainment) for lane in lanes]
+    found = [influence(results, lane, kind) for lane in lanes]
     for axis in results.manifest.axes:
         if any(of_lane[axis.key] is not None for of_lane in found):
             grid.add(axis.key, *(_correlation(of_lane[axis.key]) for of_lane in found))
@@ -163,13 +162,9 @@ def _correlation(value: float | None) -> Text:
     return Text(f"{value:+.2f}", style="bold" if abs(value) >= _STRONG else "")
 
 
-def _attainment(group: Outcome) -> float | None:
-    return group.budgets[0].attainment if group.budgets else None
-
-
 def _in_time(group: Outcome) -> Text:
     """Share of turns within the main budget; a star says that it is kept."""
-    share = _attainment(group)
+    share = group.budgets[0].attainment if group.budgets else None
     if share is None:
         return Text("-")
     is_kept = group.budgets[0].is_kept

@@ -15,7 +15,7 @@ __all__ = ["sweep"]
 def sweep(
     sweep: Annotated[
         str | None,
-        typer.Argument(metavar="[SWEEP]", help="Sweep file, name of a shipped one, or the folder of a finished one."),
+        typer.Argument(metavar="SWEEP", help="Sweep file, name of a shipped one, or the folder of a finished one."),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the sweeps that ship.")] = False,
     out: Annotated[
