@@ -21,6 +21,8 @@ from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.keys import BINDINGS, WHY_NOT
 from subsecond.tui.replay import ReplaySource
+from subsecond.tui.room import Room
+from subsecond.tui.room_search import Search
 from subsecond.tui.screen_picture import SUFFIXES, picture_of, screen_text
 from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
@@ -63,6 +65,7 @@ class SubsecondApp(App[None]):
         fps: frames per second; None: a frame is drawn only when `draw` is called.
         restart: starts the service anew after it has gone; None: somebody else looks after it.
         monotonic: seconds of the wall clock, for what is played at its pace.
+        search: finds room for more sessions; None: nobody does.
         waiting: what keeps the service from being ready at once; empty: nothing does.
     """
 
@@ -91,6 +94,7 @@ class SubsecondApp(App[None]):
         restart: Callable[[], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         waiting: str = "",
+        search: Search | None = None,
     ) -> None:
         super().__init__()
         for theme in THEMES:
@@ -107,6 +111,7 @@ class SubsecondApp(App[None]):
         self.snapshot: Snapshot | None = None
         #: Agent kind that the screens look at where they show one only.
         self.agent = 0
+        self.room = Room(search, monotonic)
         #: What machines are taken to cost, beside what is published.
         self.prices = Prices()
         self.is_frozen = False
@@ -136,6 +141,7 @@ class SubsecondApp(App[None]):
     def on_mount(self) -> None:
         self.travel.start()
         self.run_worker(self.glance.keep(), group="glance")
+        self.run_worker(self.room.keep(), group="room")
         if self._fps is not None:
             self._pace(self._fps)
 

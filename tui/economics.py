@@ -176,18 +176,24 @@ class BreakEvenLine:
 
     #: Seconds that are kept.
     _MOST = 4096
+    #: Hours that a point looks back at least, once there are as many: the first turns of a run say little.
+    _LEAST_HOURS = 20 / 3600
 
     def __init__(self) -> None:
         self._key: object = None
         self._known: dict[tuple[int, ...], float | None] = {}
 
     def points(self, pair: Pair) -> tuple[list[int], list[float | None]]:
-        """Seconds, and the price at which both cost the same; None where there is no such price."""
+        """Whole seconds, and the price at which both cost the same; None where there is no such price."""
         sides = [(money.place, money.hourly(pair.device)) for money in (pair.a, pair.b)]
         if sides != self._key or len(self._known) > self._MOST:
             self._key, self._known = sides, {}
         seconds, values = [], []
+        series = pair.a.lane.work.series
+        least = min(self._LEAST_HOURS, float(series.hours[-1]) if len(series) else 0.0)
         for (second, a), (_, b) in _both(pair):
+            if a.hours < least:
+                continue
             key = (second, a.in_time, b.in_time, a.output_tokens)
             if key not in self._known:
                 self._known[key] = break_even(_side(sides[0][1], a), _side(sides[1][1], b)).usd_per_device_hour

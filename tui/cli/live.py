@@ -58,10 +58,11 @@ def live_command(
     with OwnedService(arguments, port=port, token=token) as service:
         service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp
+        from subsecond.tui.room_search import ChildSearch
         from subsecond.tui.starting import StartingSource
 
         source = StartingSource(service, lambda: app.exit())
-        app = SubsecondApp(source, restart=service.restart, waiting=waiting)
+        app = SubsecondApp(source, restart=service.restart, waiting=waiting, search=ChildSearch())
         app.run()
     if source.failure is not None:
         raise source.failure

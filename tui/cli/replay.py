@@ -33,9 +33,10 @@ def replay_command(
         raise InputError("replay", "standard output", "no terminal", "a terminal to draw on, or --screenshot")
     from subsecond.tui.app import SubsecondApp
     from subsecond.tui.replay import ReplaySource
+    from subsecond.tui.room_search import ChildSearch
 
     source = ReplaySource(recording, at_ps=at_ps, paused=paused)
-    app = SubsecondApp(source)
+    app = SubsecondApp(source, search=ChildSearch())
     app.run()
     app.travel.close()
     source.close()

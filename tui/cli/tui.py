@@ -32,8 +32,9 @@ def tui_command(*, attach: str | None, token: str | None, mqtt: MqttOptions) -> 
     source = LiveSource(attach, token=token)
     _check_terminal()
     from subsecond.tui.app import SubsecondApp
+    from subsecond.tui.room_search import ChildSearch
 
-    app = SubsecondApp(source)
+    app = SubsecondApp(source, search=ChildSearch())
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -137,9 +137,9 @@ class EconomicsView(View):
         chart.border_title = f"USD per {name}-hour at which {pair.a.name} costs as {pair.b.name}{more}"
         tokens.border_title = f"{pair.a.lane.info.model} by the token, USD per 1e6"
         seconds, values = self._line.points(pair)
-        now_s = snapshot.at_ps / PS_PER_S
+        now, now_s = pair.break_even(*pair.now).usd_per_device_hour, snapshot.at_ps / PS_PER_S
         chart.update(
-            [ChartLine(pair.a.place, f"{name}-hour", seconds, values)],
+            [ChartLine(pair.a.place, f"{name}-hour", [*seconds, now_s], [*values, now])],
             x_range=(max(0.0, now_s - WORK_S), max(now_s, 20.0)),
             budget=self.dashboard.prices.own.get(pair.device),
             budget_word="yours",

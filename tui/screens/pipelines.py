@@ -13,6 +13,7 @@ from subsecond.tui.screens.base import View
 from subsecond.tui.screens.fault_dialogs import FaultDialog, MendDialog
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.knob_dialog import KnobDialog
+from subsecond.tui.screens.panel import Panel
 from subsecond.tui.screens.pipeline_rows import (
     fault_key,
     fault_rows,
@@ -22,6 +23,7 @@ from subsecond.tui.screens.pipeline_rows import (
     queued_line,
     server_bars,
 )
+from subsecond.tui.screens.room_rows import HELP, room_rows, room_title
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.widgets.bars import OccupancyBars
 from subsecond.tui.widgets.chart import LineChart
@@ -62,6 +64,7 @@ class PipelinesView(View):
         #charts { height: 9; }
         #charts > * { width: 1fr; border-top: solid $primary 40%; border-title-style: bold; }
         #busy, #link { margin-left: 1; }
+        #room { height: 3; display: none; }
         #faults { height: 5; }
         #parameters { height: 1fr; min-height: 4; }
         LiveTable { border-top: solid $primary 40%; border-title-style: bold; }
@@ -78,6 +81,7 @@ class PipelinesView(View):
 
     def panels(self) -> ComposeResult:
         yield OccupancyBars()
+        yield Panel("Room", id="room", help=HELP)
         with Horizontal(id="charts"):
             yield LineChart("queued", id="queued", y_text=count_text)
             yield LineChart("busy", id="busy", y_text=lambda share: f"{share:.0%}")
@@ -109,12 +113,24 @@ class PipelinesView(View):
         servers = self.query_one(OccupancyBars)
         servers.border_title = "Servers: KV memory, batch, queue, link, prefix-cache hits"
         servers.update(server_bars(snapshot))
+        self._paint_room(snapshot)
         if not self.has_class("-short"):
             self._paint_charts(snapshot)
         faults = self.query_one("#faults", LiveTable)
         faults.border_title = "Faults"
         faults.update(fault_rows(snapshot))
         self._paint_parameters(snapshot)
+
+    def _paint_room(self, snapshot: Snapshot) -> None:
+        panel, room = self.query_one("#room", Panel), self.dashboard.room
+        panel.display = room.is_there
+        if not room.is_there:
+            return
+        room.ask(snapshot)
+        wanted = 1 + min(len(snapshot.lanes), 2 if self.has_class("-short") else 5)
+        if panel.styles.height is None or panel.styles.height.value != wanted:
+            panel.styles.height = wanted
+        panel.show(lambda w, h: room_rows(snapshot, room.of(snapshot), w)[:h], title=room_title(snapshot))
 
     def _paint_charts(self, snapshot: Snapshot) -> None:
         now_s = snapshot.at_ps / PS_PER_S

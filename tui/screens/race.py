@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from subsecond.tui.screens import race_rows
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.panel import Panel
+from subsecond.tui.screens.room_rows import room_brief
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.stats import SERIES_S
 from subsecond.tui.widgets.bars import StageBar, StageBars
@@ -82,8 +83,10 @@ class RaceView(View):
         wanted = 1 + race_rows.score_height(snapshot, self.size.width, is_short=is_short)
         if score.styles.height is None or score.styles.height.value != wanted:
             score.styles.height = wanted
+        rooms = self.dashboard.room.of(snapshot) if self.dashboard.room.is_there else []
+        brief = [room_brief(rooms, lane.info.name) for lane in snapshot.lanes]
         score.show(
-            lambda w, h: race_rows.score_rows(snapshot, w, is_short=is_short)[:h],
+            lambda w, h: race_rows.score_rows(snapshot, w, is_short=is_short, rooms=brief)[:h],
             title=f"Budgets kept: now is the last {snapshot.window_ps // PS_PER_S} s",
         )
         self.query_one(LiveLanes).update(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +41,23 @@ def score_height(snapshot: Snapshot, width: int, *, is_short: bool) -> int:
     return 1 + len(snapshot.hello.agents) * (1 if is_short else 3)
 
 
-def score_rows(snapshot: Snapshot, width: int, *, is_short: bool) -> list[Row]:
-    """How the lanes keep their budgets, side by side; `is_short`: a line per agent kind, over the window alone."""
+def score_rows(snapshot: Snapshot, width: int, *, is_short: bool, rooms: Sequence[str] = ()) -> list[Row]:
+    """How the lanes keep their budgets, side by side; `is_short`: a line per agent kind, over the window alone.
+
+    Args:
+        rooms: by lane, what is said of its room for more sessions; it is left out where there is none for it.
+    """
     abreast = _lanes_abreast(snapshot, width)
     if abreast < len(snapshot.lanes):
         return _one_line_each(snapshot, width)
     each = (width - 2 * (abreast - 1)) // abreast
-    blocks = [_lane_block(snapshot, place, lane, each, is_short=is_short) for place, lane in enumerate(snapshot.lanes)]
+    blocks = [
+        [
+            _lane_head(place, lane, each, rooms[place] if rooms else ""),
+            *_lane_block(snapshot, lane, each, is_short=is_short),
+        ]
+        for place, lane in enumerate(snapshot.lanes)
+    ]
     rows: list[Row] = []
     for lines in zip(*blocks, strict=True):
         joined = list(lines[0])
@@ -71,8 +82,8 @@ def _one_line_each(snapshot: Snapshot, width: int) -> list[Row]:
     return rows
 
 
-def _lane_block(snapshot: Snapshot, place: int, lane: LaneView, width: int, *, is_short: bool) -> list[Row]:
-    rows = [_lane_head(place, lane, width)]
+def _lane_block(snapshot: Snapshot, lane: LaneView, width: int, *, is_short: bool) -> list[Row]:
+    rows = []
     for agent, kind in enumerate(snapshot.hello.agents):
         budgets = snapshot.budgets_of(agent)
         room = (width - 28) // max(1, len(budgets)) - 1
@@ -93,13 +104,15 @@ def _lane_block(snapshot: Snapshot, place: int, lane: LaneView, width: int, *, i
     return rows
 
 
-def _lane_head(place: int, lane: LaneView, width: int) -> Row:
+def _lane_head(place: int, lane: LaneView, width: int, room: str) -> Row:
     info, gauges = lane.info, lane.gauges
     name = f"{lane_mark(place)} {info.name}"
     faults = "" if gauges is None or not gauges.faults else f" FAULT: {_faults(lane)}"
     status = "" if info.status == "shipping" else f" [{info.status}]"
     rest = max(0, width - len(name) - len(faults))
-    return ((name, f"line{place % 4}"), (fit(f"{status} {info.label}", rest), "quiet"), (faults, "bad"))
+    said = f"  {room}" if room and len(room) + 2 + len(status) <= rest else ""
+    about = fit(f"{status} {info.label}", rest - len(said))
+    return ((name, f"line{place % 4}"), (about, "quiet"), (said, "plain"), (faults, "bad"))
 
 
 def _faults(lane: LaneView) -> str:
