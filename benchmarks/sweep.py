@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from subsecond.agents.sweep.cluster import Cluster
+from subsecond.agents.sweep.memory import keep_freed_memory
 from subsecond.agents.sweep.spec import load_spec
 from subsecond.agents.sweep.sweep import Executor, fixed_sweep, run_sweep
 from subsecond.agents.sweep.threads import Threads
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--how", default="own,shared")
     parser.add_argument("--on", default="1,2,cluster")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     measure(sweep_text(1, 1_000, "own"), Threads(1, compiled=True))  # loads the compiled core
     for how in options.how.split(","):
         text = sweep_text(options.points, options.turns, how)

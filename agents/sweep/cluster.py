@@ -18,6 +18,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.sweep.rows import Row
 
 from .board import Board, mismatch
+from .memory import KEEPING
 from .remote import check_worker
 from .tasks import Order
 
@@ -66,7 +67,7 @@ class Cluster:
         distributed = _distributed()
         # without limits on memory, as threads have none; without a dashboard, whose port may be in use
         options = {"memory_limit": 0, "dashboard_address": None, "silence_logs": logging.CRITICAL}
-        with _usual_allocator():
+        with _keeping_memory():
             started = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, processes=True, **options)
             cluster = stack.enter_context(started)
         return stack.enter_context(distributed.Client(cluster, set_as_default=False))
@@ -123,13 +124,12 @@ def _interrupts_later() -> Iterator[None]:
 
 
 @contextmanager
-def _usual_allocator() -> Iterator[None]:
+def _keeping_memory() -> Iterator[None]:
     """Processes that start meanwhile keep memory for the next array; dask would have them give it back at once."""
     import dask
 
     key = "distributed.nanny.pre-spawn-environ"
-    kept = {name: value for name, value in dask.config.get(key).items() if name != "MALLOC_TRIM_THRESHOLD_"}
-    with dask.config.set({key: kept}):
+    with dask.config.set({key: dask.config.get(key) | KEEPING}):
         yield
 
 

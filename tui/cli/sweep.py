@@ -123,8 +123,10 @@ def _executor(sweep: Sweep, cluster: str | None, count: int, quiet: bool) -> Exe
     if cluster in (None, "local") and execution.notice and not quiet:
         say(execution.notice)
     if cluster is None:
+        from subsecond.agents.sweep.memory import keep_freed_memory
         from subsecond.agents.sweep.threads import Threads
 
+        keep_freed_memory()
         return Threads(count, compiled=execution.compiled)
     from subsecond.agents.sweep.cluster import Cluster
 
