@@ -30,15 +30,18 @@ def is_same(variant: Variant, plain: Variant) -> bool:
 
 def gap_sentences(study: GapStudy, lane: LaneGap) -> Iterator[str]:
     """What changes nothing, what cannot be done, and the answer for one pipeline."""
+    if not lane.singles:
+        yield f"No change is known for pipeline {lane.base_name}."
+    else:
+        yield _verdict(study, lane)
+    if not lane.plain.is_kept and lane.answer is None:
+        yield from _what_is_missing(study, lane)
     same = [v.name for v in lane.singles if is_same(v, lane.plain)]
     if same:
         yield f"Changes nothing here: {', '.join(same)}."
     for variant in lane.singles:
         if variant.problem:
             yield f"Cannot be done here: {variant.name}: {variant.problem}."
-    yield _verdict(study, lane)
-    if not lane.plain.is_kept and lane.answer is None:
-        yield from _what_is_missing(study, lane)
 
 
 def _verdict(study: GapStudy, lane: LaneGap) -> str:

@@ -123,10 +123,15 @@ def _curves(kind: _Kind) -> Figure:
     target |= {"y1": kind.budget.percentile, "line": {"width": 1, "dash": "dash", "color": "#c0392b"}}
     layout = {
         "xaxis": {"title": {"text": plain_text(kind.things)}, "type": "log"},
-        "yaxis": {"title": {"text": "turns in time, %"}, "range": [0, 101]},
+        "yaxis": {"title": {"text": "turns in time, %"}, "range": _range(kind)},
         "shapes": [target],
     }
     return {"data": traces, "layout": layout, "height": 360}
+
+
+def _range(kind: _Kind) -> list[float]:
+    least = min(trial.attainment if trial.low is None else trial.low for lane in kind.lanes for trial in lane.trials)
+    return [max(0.0, min(100 * least, kind.budget.percentile) - 4), 101]
 
 
 def _table(kind: _Kind) -> Html:

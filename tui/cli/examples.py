@@ -44,7 +44,7 @@ EXAMPLES: Final = {
     ),
     "capacity": (
         "subsecond capacity --agents coding --json capacity.json",
-        "subsecond capacity call-center --rate --budget voice-sub-second --percentile 60 --others none",
+        "subsecond capacity --agents coding --rate --pipelines trn-cs3 --others none",
     ),
     "validate": ("subsecond validate --json validation.json",),
     "compare": (

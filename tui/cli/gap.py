@@ -66,8 +66,6 @@ def _show_lane(console: Console, study: GapStudy, lane: LaneGap) -> None:
     console.print(
         f"{lane.lane}, as it is: {share_words(plain)} in time, p95 {_p95(study, plain)}", markup=False, style="bold"
     )
-    if not lane.singles:
-        print_point(console, f"No change is known for pipeline {lane.base_name}.")
     built = [variant for variant in lane.singles if variant.share is not None]
     differing = [variant for variant in built if not is_same(variant, plain)]
     ordered = sorted(differing, key=lambda v: -abs(v.attainment - plain.attainment))
