@@ -15,6 +15,7 @@ from subsecond.engine.telemetry.listener import Listener
 from subsecond.tui.app import FPS, SubsecondApp
 from subsecond.tui.fleet import Engine, Fleet
 from subsecond.tui.keys import WHY_NOT
+from subsecond.tui.room_search import Search
 from subsecond.tui.screens.fleet import FleetView
 from subsecond.tui.source import ListSource
 from subsecond.tui.widgets.text import clean
@@ -39,7 +40,7 @@ class FleetApp(SubsecondApp):
 
     Args:
         broker: None: there is none, and whoever made the app hands the fleet what it hears.
-        fps: as for the dashboard.
+        fps, search: as for the dashboard.
         now_s: seconds of the wall clock.
     """
 
@@ -57,8 +58,9 @@ class FleetApp(SubsecondApp):
         fps: float | None = FPS,
         place: str = "",
         now_s: Callable[[], float] = time.monotonic,
+        search: Search | None = None,
     ) -> None:
-        super().__init__(ListSource([]), fps=fps, monotonic=now_s)
+        super().__init__(ListSource([]), fps=fps, monotonic=now_s, search=search)
         self.fleet = Fleet(place if broker is None else broker.url, self._carry, self._tell, now_s)
         self._listener = None if broker is None else Listener(broker, self.fleet.take, past_batches=PAST_BATCHES)
         self._engine: Engine | None = None

@@ -355,7 +355,7 @@ def replay(
     ] = None,
     size: Annotated[str, typer.Option(help="Size of the picture.")] = "120x40",
     view: Annotated[
-        str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel, agents.")
+        str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel, agents, economics.")
     ] = "race",
 ) -> None:
     """Show a recording, at any pace and from any instant."""

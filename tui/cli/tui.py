@@ -46,8 +46,9 @@ def _watch_fleet(mqtt: MqttOptions) -> None:
     broker = mqtt.broker()
     _check_terminal()
     from subsecond.tui.fleet_app import FleetApp
+    from subsecond.tui.room_search import ChildSearch
 
-    app = FleetApp(broker)
+    app = FleetApp(broker, search=ChildSearch())
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -47,13 +47,13 @@ _ROLES = {"prefill and decode": "both"}
 MACHINES = [
     Column("lane", "pipeline", 10),
     Column("role", "part", 8),
-    Column("machine", "machines", 20, grow=True),
+    Column("machine", "machines", 18, grow=True),
     Column("hour", "USD/h", 9, right=True),
     Column("device", "per device", 10, right=True, since=100),
     Column("way", "hire", 12),
     Column("provenance", "provenance", 10, since=110),
-    Column("now", "busy", 5, right=True),
-    Column("run", "run", 5, right=True),
+    Column("now", "busy", 6, right=True),
+    Column("run", "run", 6, right=True),
 ]
 FIGURES = [
     Column("what", "USD for", 21, grow=True),
@@ -242,23 +242,27 @@ def headline(pair: Pair | None) -> str:
     sentences = [f"At your prices {here}" if here != before else here]
     if here != before:
         sentences.append(f"Before: {before or 'not known, a price is not public'}")
-    sentences.append(_break_even(pair))
+    sentences.append(_break_even(pair, is_brief=bool(here)))
     if pair.device is not None and pair.device in pair.a.cost.unknown:
         name = device_name(pair.a.listed, pair.device)
         sentences.append(f"No price of a {name}-hour is public: enter on its line sets yours")
     return " ".join(f"{text[:1].upper()}{text[1:]}." for text in sentences if text)
 
 
-def _break_even(pair: Pair) -> str:
+def _break_even(pair: Pair, *, is_brief: bool) -> str:
+    """Where A is cheaper than B; briefly where it has been said which of them is."""
     found = pair.break_even(*pair.now)
     price = found.usd_per_device_hour
-    if price is None:
+    if price is None or pair.device is None:
         return break_even_words(pair, found)
     more = [f"over the run {usd_text(pair.break_even(*pair.whole).usd_per_device_hour)}"]
     listed = pair.as_listed.break_even(*pair.now).usd_per_device_hour
     if listed != price:
         more.append(f"as listed {usd_text(listed)}")
-    return f"{break_even_words(pair, found)} ({', '.join(more)})"
+    words = break_even_words(pair, found)
+    if is_brief:
+        words = f"break-even: {usd_text(price)} USD per {device_name(pair.a.listed, pair.device)}-hour"
+    return f"{words} ({', '.join(more)})"
 
 
 def standing(pair: Pair) -> str:
