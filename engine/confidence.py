@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Share", "share_of", "student_quantile"]
+__all__ = ["Share", "difference_of", "share_of", "student_quantile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,31 @@ def share_of(met: Sequence[int], total: Sequence[int], confidence: float) -> Sha
     spread = math.sqrt(math.fsum((m - share * t) ** 2 for m, t in zip(met, total, strict=True)) * n / (n - 1)) / turns
     reach = student_quantile((1 + confidence) / 2, n - 1) * spread if spread else 0.0
     return Share(share, max(0.0, share - reach), min(1.0, share + reach))
+
+
+def difference_of(
+    met: Sequence[int], total: Sequence[int], other_met: Sequence[int], other_total: Sequence[int], confidence: float
+) -> Share:
+    """By how much a share of turns exceeds another, where run by run both had the same sessions.
+
+    What makes a run's sessions hard is hard for both, and leaves their difference alone.
+
+    Raises:
+        ValueError: one of them has no turns.
+
+    Source: difference of two ratio estimators, linearised and paired by run (Cochran, Sampling Techniques, 6.6).
+    """
+    n, turns, others = len(total), sum(total), sum(other_total)
+    if not turns or not others:
+        raise ValueError("a difference of nothing")
+    share, other = sum(met) / turns, sum(other_met) / others
+    if n == 1:
+        return Share(share - other, None, None)
+    rows = zip(met, total, other_met, other_total, strict=True)
+    residuals = [(a - share * b) / turns - (c - other * d) / others for a, b, c, d in rows]
+    spread = math.sqrt(math.fsum(value**2 for value in residuals) * n / (n - 1))
+    reach = student_quantile((1 + confidence) / 2, n - 1) * spread if spread else 0.0
+    return Share(share - other, share - other - reach, share - other + reach)
 
 
 def student_quantile(share: float, freedom: int) -> float:

@@ -9,7 +9,7 @@ from subsecond.engine.budgets import Budget
 from subsecond.engine.confidence import Share, share_of
 from subsecond.engine.outcome import LaneOutcome
 
-__all__ = ["LEAST_SESSIONS", "attainment", "runs_for"]
+__all__ = ["LEAST_SESSIONS", "attainment", "counts", "runs_for"]
 
 #: Sessions that all runs of a number of sessions see together, at least: few sessions say little about the next ones.
 LEAST_SESSIONS = 40
@@ -25,9 +25,14 @@ def attainment(runs: Sequence[LaneOutcome], budget: Budget, confidence: float) -
 
     Where turns have begun and none has ended, nothing comes out any more: none meets it.
     """
-    groups = [run.groups[budget.agents] for run in runs if budget.agents in run.groups]
-    counts = [group.budget(budget.name) for group in groups]
-    total = [count.met + count.missed for count in counts]
+    met, total = counts(runs, budget)
     if sum(total):
-        return share_of([count.met for count in counts], total, confidence)
-    return Share(0.0, 0.0, 0.0) if any(group.unfinished for group in groups) else None
+        return share_of(met, total, confidence)
+    waiting = any(run.groups[budget.agents].unfinished for run in runs if budget.agents in run.groups)
+    return Share(0.0, 0.0, 0.0) if waiting else None
+
+
+def counts(runs: Sequence[LaneOutcome], budget: Budget) -> tuple[list[int], list[int]]:
+    """Turns by run: those that met the budget, and those that met or missed it."""
+    found = [run.groups[budget.agents].budget(budget.name) for run in runs if budget.agents in run.groups]
+    return [count.met for count in found], [count.met + count.missed for count in found]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.budgets import Budget
-from subsecond.engine.confidence import Share
+from subsecond.engine.confidence import Share, difference_of
 from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, lane_outcome, merged
 from subsecond.engine.shrink import StageNeed, stage_needs
 
-from .attainment import attainment
+from .attainment import attainment, counts
 from .changes import EFFORTS, Change, applied, base_of
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, side_by_side
@@ -60,6 +60,7 @@ class Variant:
     Attributes:
         share: of turns that met the budget; None where it cannot be built.
         outcome: all runs together; its digest tells whether anything differs at all.
+        effect: by how much more turns met it than without any change, on the same sessions.
         problem: why it cannot be built.
     """
 
@@ -67,6 +68,7 @@ class Variant:
     target: float
     share: Share | None = None
     outcome: LaneOutcome | None = None
+    effect: Share | None = None
     problem: str = ""
 
     @property
@@ -83,6 +85,14 @@ class Variant:
         return self.share is not None and self.share.value >= self.target
 
     @property
+    def is_clear(self) -> bool:
+        """Whether its effect is more than chance; a single run of each cannot tell, and is believed."""
+        if self.effect is None or not self.effect.value:
+            return False
+        low, high = self.effect.low, self.effect.high
+        return low is None or high is None or low > 0 or high < 0
+
+    @property
     def effort(self) -> str:
         """Of its largest change."""
         return EFFORTS[max(change.rank for change in self.changes)]
@@ -96,7 +106,7 @@ class LaneGap:
         plain: without any change.
         singles: every change by itself, in the order of the file.
         combined: what was tried together: the best at each step, for each class of effort; the last one may not help.
-        software: the best of each sort that needs no other machines, all together; None: fewer than two help.
+        software: the best of each sort that helps and needs no other machines, all together; None: fewer than two do.
         everything: the same with machines.
         answer: the smallest variant that keeps the budget; None: none does, or it is kept anyway.
         needs: of the best variant's stages; empty where the budget is kept.
@@ -170,6 +180,7 @@ class _Bench:
         self.choice, self.question = choice, question
         self._cache, self._threads, self._progress = cache, threads, progress
         self._known: dict[tuple[str, frozenset[str]], Variant] = {}
+        self._plain: dict[str, tuple[list[int], list[int]]] = {}
         first = choice.base.scenario.seed
         self._seeds = range(first, first + question.replicas)
         self.runs = 0
@@ -187,7 +198,7 @@ class _Bench:
                 self._progress(self.runs)
         each = len(self._seeds)
         for place, (key, changes) in enumerate(new.items()):
-            self._known[key] = self._variant(changes, found[place * each : (place + 1) * each])
+            self._known[key] = self._variant(lane, changes, found[place * each : (place + 1) * each])
         return [self._known[key] for key in keys]
 
     def _run(self, job: tuple[str, tuple[Change, ...], int]) -> LaneOutcome | str:
@@ -202,7 +213,7 @@ class _Bench:
         turns = lane_turns(plan, lane)
         return lane_outcome(lane, plan.pipelines[lane], turns, plan.budgets, digest=True)
 
-    def _variant(self, changes: tuple[Change, ...], found: Sequence[LaneOutcome | str]) -> Variant:
+    def _variant(self, lane: str, changes: tuple[Change, ...], found: Sequence[LaneOutcome | str]) -> Variant:
         target = self.choice.target
         outcomes = [outcome for outcome in found if not isinstance(outcome, str)]
         if len(outcomes) < len(found):
@@ -212,7 +223,12 @@ class _Bench:
             scenario = self.choice.base.scenario
             expected = f"a time in which {self.choice.kind} agents have turns that count"
             raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
-        return Variant(changes, target, share, merged(outcomes))
+        counted = counts(outcomes, self.choice.budget)
+        plain = self._plain.setdefault(lane, counted)  # what is run first has no change
+        effect = None
+        if sum(counted[1]) and sum(plain[1]):
+            effect = difference_of(*counted, *plain, self.question.confidence)
+        return Variant(changes, target, share, merged(outcomes), effect)
 
     def needs(self, lane: str, variant: Variant) -> tuple[StageNeed, ...]:
         """What the budget still asks of the stages of a variant."""
@@ -296,13 +312,21 @@ def _pruned(bench: _Bench, lane: str, variant: Variant) -> Variant:
 
 
 def _together(bench: _Bench, lane: str, plain: Variant, singles: Sequence[Variant]) -> Variant | None:
-    """The best change of each sort that helps, all together; None if fewer than two do."""
+    """The best change of each sort that helps beyond chance, all together; None if fewer than two help at all."""
+    helping = [variant for variant in singles if variant.attainment > plain.attainment]
+    best = _best_of_sorts([variant for variant in helping if variant.is_clear])
+    if len(best) < 2:
+        best = _best_of_sorts(helping)
+    if len(best) < 2:
+        return None
+    (variant,) = bench.variants(lane, [tuple(v.changes[0] for v in best)])
+    return None if variant.share is None else variant
+
+
+def _best_of_sorts(singles: Sequence[Variant]) -> list[Variant]:
     best: dict[str, Variant] = {}
     for variant in singles:
         sort = variant.changes[0].sort
-        if variant.attainment > max(plain.attainment, best[sort].attainment if sort in best else 0.0):
+        if sort not in best or variant.attainment > best[sort].attainment:
             best[sort] = variant
-    if len(best) < 2:
-        return None
-    (variant,) = bench.variants(lane, [tuple(v.changes[0] for v in best.values())])
-    return None if variant.share is None else variant
+    return list(best.values())

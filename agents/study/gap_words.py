@@ -47,7 +47,7 @@ def gap_sentences(study: GapStudy, lane: LaneGap) -> Iterator[str]:
 def _verdict(study: GapStudy, lane: LaneGap) -> str:
     budget = study.budget.name
     if lane.plain.is_kept:
-        return f"{lane.lane} keeps {budget} as it is: {share_words(lane.plain)} in time."
+        return f"{lane.lane} keeps {budget} as it is: {share_words(lane.plain)} in time{_doubt(lane.plain)}."
     if lane.answer is None:
         best = lane.best
         text = f"None of these changes, alone or combined, lets {lane.lane} keep {budget}"
@@ -59,8 +59,14 @@ def _verdict(study: GapStudy, lane: LaneGap) -> str:
     effort = found.effort if len(found.changes) == 1 else f"{counted(len(found.changes), 'change')}, {found.effort}"
     return (
         f"The smallest change with which {lane.lane} keeps {budget} is {found.name} ({effort}; {sources}): "
-        f"{share_words(found)} in time."
+        f"{share_words(found)} in time{_doubt(found)}."
     )
+
+
+def _doubt(variant: Variant) -> str:
+    """Whether other sessions might have missed what these kept."""
+    low = None if variant.share is None else variant.share.low
+    return ", which may be chance" if low is not None and low < variant.target else ""
 
 
 def _what_is_missing(study: GapStudy, lane: LaneGap) -> Iterator[str]:

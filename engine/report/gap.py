@@ -35,6 +35,7 @@ class _Variant(msgspec.Struct, frozen=True):
     effect: float | None = None
     is_kept: bool = False
     is_same: bool = False
+    is_clear: bool = True
     p50_ms: float | None = None
     p95_ms: float | None = None
     goodput_per_s: float | None = None
@@ -86,7 +87,8 @@ def _lane(document: _Document, lane: _Lane, figures: Figures) -> Iterator[Html]:
     if bars:
         caption = (
             f"Share of turns in time with each change by itself; the line in the middle is {lane.lane} as it is, "
-            f"the dashed one what {document.budget.name} asks for. Green: keeps it. Grey: not a change to make."
+            f"the dashed one what {document.budget.name} asks for. Green: keeps it. Grey: not a change to make. "
+            "?: may be chance."
         )
         yield figures.add(_tornado(document, lane, bars), caption)
     yield element("details", element("summary", f"Every change of {lane.lane}, with its source"), _table(lane))
@@ -111,7 +113,7 @@ def _tornado(document: _Document, lane: _Lane, bars: list[tuple[str, _Variant]])
         "x": [round(100 * (variant.effect or 0.0), 4) for _, variant in bars],
         "base": [round(plain, 4)] * len(bars),
         "marker": {"color": [_colour(variant) for _, variant in bars]},
-        "text": [share_words(variant.attainment or 0.0) for _, variant in bars],
+        "text": [share_words(v.attainment or 0.0) + ("" if v.is_clear else " ?") for _, v in bars],
         "customdata": [f"{share_words(v.attainment or 0.0)}, p95 {time_words(v.p95_ms)}" for _, v in bars],
         "hovertemplate": "%{y}: %{customdata}<extra></extra>",
     }
@@ -149,7 +151,8 @@ def _table(lane: _Lane) -> Html:
     for variant in lane.singles:
         (change,) = variant.changes
         badge = element("span", change.provenance, class_="badge secret" if change.provenance == SECRET else "badge")
-        shown = variant.problem or ("no effect" if variant.is_same else share_words(variant.attainment or 0.0))
+        doubt = "" if variant.is_clear else " ?"
+        shown = variant.problem or ("no effect" if variant.is_same else share_words(variant.attainment or 0.0) + doubt)
         role = _ROLES.get(change.role, change.effort)
         rows.append(
             [change.name, role, shown, time_words(variant.p95_ms), badge, f"{change.stands_for}; {change.source}"]

@@ -11,7 +11,11 @@ from subsecond.agents.study.changes import Change, applied, load_changes
 from subsecond.agents.study.gap import GapQuestion, GapStudy, LaneGap, gap_study
 from subsecond.agents.study.gap_document import gap_document
 from subsecond.agents.study.points import Base, Point, load_base, run_point
+from subsecond.engine.confidence import Share
 from subsecond.engine.errors import InputError
+
+#: Runs of each variant: enough for an interval that tells what is more than chance.
+REPLICAS = 6
 
 
 def base(*settings: str) -> Base:
@@ -25,7 +29,7 @@ def change(name: str, effort: str = "setting", sort: str = "", role: str = "chan
 
 
 def lane_of(changes: list[Change], percentile: float, on: Base | None = None, **asked: int) -> LaneGap:
-    question = GapQuestion(percentile=percentile, replicas=2, **asked)  # type: ignore[arg-type]  # by a test
+    question = GapQuestion(percentile=percentile, replicas=REPLICAS, **asked)  # type: ignore[arg-type]  # by a test
     (lane,) = gap_study(on or base(), changes, question, threads=1).lanes
     return lane
 
@@ -40,7 +44,9 @@ CHUNKS = change("chunks", token_budget=4096)
 def share(*changes: Change) -> float:
     """Turns in time with some changes, reckoned without the study."""
     own = applied(base(), "gpu", changes)
-    counts = [run_point(own, Point(seed=seed))[0].groups["coding"].budget("agent-step") for seed in (1, 2)]
+    counts = [
+        run_point(own, Point(seed=seed))[0].groups["coding"].budget("agent-step") for seed in range(1, 1 + REPLICAS)
+    ]
     return sum(c.met for c in counts) / sum(c.met + c.missed for c in counts)
 
 
@@ -138,6 +144,18 @@ def test_a_change_that_cannot_be_made_here_says_why() -> None:
     assert lane.singles[0].share is None
     document = gap_document(gap_study(base(), [change("odd", tensor_parallel=3)], GapQuestion(replicas=1)))
     assert "tensor_parallel" in document["lanes"][0]["singles"][0]["problem"]
+
+
+def test_what_may_be_chance_is_told_and_not_taken_along() -> None:
+    lane = lane_of([CHUNKS, DRAFTS, NODES], 100)
+    chunks, drafts, _ = lane.singles
+    assert chunks.effect is not None
+    assert drafts.effect is not None
+    assert drafts.is_clear
+    assert drafts.effect.value == drafts.attainment - lane.plain.attainment
+    assert not chunks.is_clear
+    assert all(v is None or CHUNKS not in v.changes for v in (lane.software, lane.everything))
+    assert (lane.plain.effect, lane.plain.is_clear) == (Share(0, 0, 0), False)
 
 
 def test_better_numbers_are_never_worse() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subsecond.engine.confidence import share_of, student_quantile
+from subsecond.engine.confidence import difference_of, share_of, student_quantile
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,30 @@ def test_equal_runs_give_the_usual_interval() -> None:
     reach = 3.182446 * shares.std(ddof=1) / math.sqrt(4)
     share = share_of(met, [100] * 4, 0.95)
     assert share.high == pytest.approx(shares.mean() + reach, abs=1e-6)
+
+
+@given(runs, st.integers(0, 5))
+def test_a_difference_of_paired_runs_has_its_sign_and_none_to_itself(counts: list[tuple[int, int]], more: int) -> None:
+    met, total = [m for m, _ in counts], [m + missed for m, missed in counts]
+    if not sum(total):
+        with pytest.raises(ValueError, match="nothing"):
+            difference_of(met, total, met, total, 0.95)
+        return
+    same = difference_of(met, total, met, total, 0.95)
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    better = [min(m + more, t) for m, t in zip(met, total, strict=True)]
+    gain, loss = (difference_of(*pair, 0.95) for pair in ((better, total, met, total), (met, total, better, total)))
+    assert gain.value == pytest.approx(-loss.value)
+    assert gain.low is not None
+    assert gain.high is not None
+    assert gain.low <= gain.value <= gain.high
+
+
+def test_equal_runs_give_the_paired_interval() -> None:
+    met, other = [80, 90, 85, 70], [78, 85, 84, 66]
+    gains = (np.array(met) - np.array(other)) / 100
+    reach = 3.182446 * gains.std(ddof=1) / math.sqrt(4)
+    difference = difference_of(met, [100] * 4, other, [100] * 4, 0.95)
+    assert difference.value == pytest.approx(gains.mean())
+    assert difference.low == pytest.approx(gains.mean() - reach, abs=1e-6)
+    assert difference_of([8], [10], [7], [10], 0.95).low is None

@@ -77,6 +77,8 @@ def _show_lane(console: Console, study: GapStudy, lane: LaneGap) -> None:
     marked = [v for v in (*built, lane.software, lane.everything) if v is not None and v.is_kept != plain.is_kept]
     if marked:
         print_point(console, f"*: {'no longer keeps' if plain.is_kept else 'keeps'} {study.budget.name}.")
+    if any(not variant.is_clear for variant in differing):
+        print_point(console, "?: the effect may be chance.")
     for sentence in gap_sentences(study, lane):
         print_point(console, sentence)
 
@@ -84,7 +86,7 @@ def _show_lane(console: Console, study: GapStudy, lane: LaneGap) -> None:
 def _bar(study: GapStudy, lane: LaneGap, variant: Variant, name: str = "") -> Bar:
     roles = [_ROLES[change.role] for change in variant.changes if change.role in _ROLES]
     effort = roles[0] if roles else variant.effort
-    mark = " " if variant.is_kept == lane.plain.is_kept else "*"
+    mark = "*" if variant.is_kept != lane.plain.is_kept else " " if variant.is_clear else "?"
     cells = (share_words(variant) + mark, _p95(study, variant), effort)
     return Bar(name or variant.name, variant.attainment - lane.plain.attainment, cells)
 
