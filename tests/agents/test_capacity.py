@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from subsecond.agents.plan_cache import PlanCache
-from subsecond.agents.study.attainment import LEAST_SESSIONS
+from subsecond.agents.study import attainment
+from subsecond.agents.study.attainment import runs_for
 from subsecond.agents.study.capacity import RATE_STEP_PER_S, Question, capacity_study
 from subsecond.agents.study.capacity_document import capacity_document
 from subsecond.agents.study.points import Base, Point, run_point
@@ -18,6 +19,12 @@ from subsecond.engine.errors import InputError
 #: Machines so slow that a few calls fill them.
 PIPELINES = {"gpu": {"utilisation_factor": 0.001}, "trn-cs3": {"prefill_utilisation_factor": 0.002}}
 BUDGETS = {"mine": {"agents": "voice", "ttft_ms": 600, "percentile": 60}}
+
+
+@pytest.fixture(autouse=True)
+def _few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few sessions fewer runs than a user wants."""
+    monkeypatch.setattr(attainment, "LEAST_SESSIONS", 12)
 
 
 def base(**tables: object) -> Base:
@@ -41,7 +48,7 @@ def test_sessions_are_those_that_a_scan_of_all_numbers_finds() -> None:
     for lane in study.lanes:
         kept = {}
         for load in range(1, 21):
-            seeds = range(1, 1 + max(3, -(-LEAST_SESSIONS // load)))
+            seeds = range(1, 1 + runs_for(load, 3))
             runs = [run_point(steady, Point((f"voice.sessions={load}",), seed), cache=cache) for seed in seeds]
             counts = [o.groups["voice"].budget("mine") for run in runs for o in run if o.lane == lane.lane]
             if lane.lane == "gpu" and load > 13:
@@ -62,7 +69,7 @@ def test_arrivals_are_those_that_a_scan_of_rates_finds() -> None:
     (lane,) = study.lanes
     cache, kept = PlanCache(), {}
     for load in range(12, 33):
-        seeds = range(1, 1 + max(3, -(-LEAST_SESSIONS * 1000 // (load * 400))))
+        seeds = range(1, 1 + runs_for(load / 1000 * 400, 3))
         rate = f"agents.0.arrival_rate_per_s={load / 1000}"
         runs = [run_point(study.base, Point((rate,), seed), cache=cache)[0] for seed in seeds]
         counts = [outcome.groups["voice"].budget("mine") for outcome in runs]

@@ -66,6 +66,7 @@ def test_a_budget_out_of_reach_is_kept_by_none(command: Command, scenario: str) 
     ("options", "expected"),
     [
         (["--max", "many"], "--max: got 'many', expected a number"),
+        (["--threads", "0"], "--threads: got '0', expected a whole number from 1 to"),
         (["--replicas", "0"], "--replicas: got '0'"),
         (["--budget", "none-such"], "--budget: got 'none-such', expected mine; or of the catalog"),
         (["--agents", "coding"], "--agents: got 'coding', expected agents of the scenario: voice"),

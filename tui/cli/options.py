@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from subsecond.engine.errors import InputError
 
-__all__ = ["lane_pair", "names", "number", "whole"]
+__all__ = ["lane_pair", "names", "number", "thread_count", "whole"]
+
+#: More run no faster on any machine, and each takes memory.
+MOST_THREADS = 1024
 
 
 def whole(option: str) -> Callable[[str], int]:
@@ -31,6 +34,18 @@ def number(option: str) -> Callable[[str], float]:
             raise InputError(option, "", text, "a number") from None
 
     return read
+
+
+def thread_count(text: str) -> int:
+    """The number of threads that `--threads` takes.
+
+    Raises:
+        InputError: it is none.
+    """
+    count = whole("--threads")(text)
+    if not 1 <= count <= MOST_THREADS:
+        raise InputError("--threads", "", text, f"a whole number from 1 to {MOST_THREADS}")
+    return count
 
 
 def names(text: str) -> list[str]:

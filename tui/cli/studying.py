@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from subsecond.tui.cli.drilling import drill
-from subsecond.tui.cli.options import names, number, whole
+from subsecond.tui.cli.options import names, number, thread_count, whole
 from subsecond.tui.cli.pricing import price
 from subsecond.tui.cli.sweeping import sweep
 
@@ -29,7 +29,7 @@ _Percentile = Annotated[
     typer.Option(parser=number("--percentile"), metavar="P", help="Share of turns, in %, that shall keep it."),
 ]
 _Threads = Annotated[
-    int | None, typer.Option(parser=whole("--threads"), metavar="N", help="Runs side by side; by default one per core.")
+    int | None, typer.Option(parser=thread_count, metavar="N", help="Runs side by side; by default one per core.")
 ]
 _Json = Annotated[
     Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
