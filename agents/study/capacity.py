@@ -23,6 +23,7 @@ from .attainment import attainment, runs_for
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, steadied
 from .search import Asking, Boundary, Trial, search
+from .single import single_out
 
 __all__ = ["OTHERS", "Capacity", "CapacityStudy", "Question", "capacity_study", "kinds_of"]
 
@@ -181,7 +182,9 @@ class _Field:
 
     @staticmethod
     def of(choice: Choice, question: Question) -> _Field:
-        base, place = _alone(choice, question)
+        if question.by_rate and question.others == "scaled":
+            raise InputError("--others", "", "scaled", "held or none, where sessions arrive at a rate")
+        base, place = single_out(choice.base, choice.kind, alone=question.others == "none")
         if question.by_rate:
             base = _arriving(base, place, question)
         else:
@@ -211,29 +214,6 @@ class _Field:
         """Runs of a load: more of a small one, since few sessions say little."""
         sessions = load * RATE_STEP_PER_S * self.counted_s if self.question.by_rate else load
         return runs_for(sessions, self.question.replicas)
-
-
-def _alone(choice: Choice, question: Question) -> tuple[Base, int]:
-    """The base with one table of the agents in question, and its place."""
-    tables = copy.deepcopy(choice.base.tables)
-    scenario = choice.base.scenario
-    places = [i for i, table in enumerate(scenario.agents) if table.kind == choice.kind]
-    if len(places) != 1:
-        where, expected = scenario.where, f"one [[agents]] table of {choice.kind} agents, whose number can be varied"
-        raise InputError(where, "agents", f"{len(places)} of {choice.kind}", expected)
-    place = places[0]
-    if question.by_rate and question.others == "scaled":
-        raise InputError("--others", "", "scaled", "held or none, where sessions arrive at a rate")
-    if question.others == "none":
-        tables["agents"], tables["traces"] = [tables["agents"][place]], []
-        budgets = tables.get("budgets", {})
-        tables["budgets"] = {
-            name: b for name, b in budgets.items() if (b["agents"] if isinstance(b, dict) else name) == choice.kind
-        }
-        place = 0
-    if not question.by_rate:
-        tables["agents"][place].pop("arrival_rate_per_s", None)
-    return replace(choice.base, tables=tables), place
 
 
 def _arriving(base: Base, place: int, question: Question) -> Base:

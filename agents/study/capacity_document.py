@@ -9,6 +9,7 @@ from subsecond.engine.outcome import LaneOutcome
 
 from .capacity import Capacity, CapacityStudy
 from .capacity_words import capacity_sentence
+from .choice import budget_document
 from .search import Trial
 
 __all__ = ["SCHEMA", "capacity_document", "fullest"]
@@ -50,12 +51,7 @@ def _kind(study: CapacityStudy) -> dict[str, Any]:
     return {
         "agents": budget.agents,
         "unit": "arrivals_per_s" if question.by_rate else "sessions",
-        "budget": {
-            "name": budget.name,
-            "limits": budget.shown,
-            "percentile": budget.percentile,
-            "source": budget.source,
-        },
+        "budget": budget_document(budget),
         "others": question.others,
         "beside": dict(study.beside),
         "replicas": question.replicas,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.budgets import Budget, catalog_budget
@@ -13,7 +14,7 @@ from subsecond.engine.errors import InputError
 
 from .points import Base, Point, plan_point
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "budget_document", "choose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,13 @@ def _added(
     budgets = tables.setdefault("budgets", {})
     budgets[kind] = [*budgets.get(kind, []), found.name]
     return replace(base, tables=tables), found
+
+
+def budget_document(budget: Budget) -> dict[str, Any]:
+    """A budget as documents of studies have it."""
+    return {
+        "name": budget.name,
+        "limits": budget.shown,
+        "percentile": budget.percentile,
+        "source": budget.source,
+    }

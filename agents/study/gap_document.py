@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .choice import budget_document
 from .gap import GapStudy, LaneGap, Variant
 from .gap_words import gap_sentences, is_same
 
@@ -22,12 +23,7 @@ def gap_document(study: GapStudy) -> dict[str, Any]:
         "title": scenario.title,
         "seed": scenario.seed,
         "agents": budget.agents,
-        "budget": {
-            "name": budget.name,
-            "limits": budget.shown,
-            "percentile": budget.percentile,
-            "source": budget.source,
-        },
+        "budget": budget_document(budget),
         "replicas": study.question.replicas,
         "confidence": study.question.confidence,
         "runs": study.runs,

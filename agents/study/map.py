@@ -18,6 +18,7 @@ from .attainment import attainment, runs_for
 from .choice import Choice, choose
 from .contexts import scaled_parameters
 from .points import Base, Point, run_point, side_by_side, steadied
+from .single import single_out
 
 __all__ = ["DEFAULT_CONTEXTS", "DEFAULT_SESSIONS", "Cell", "FlipMap", "MapQuestion", "Side", "flip_map"]
 
@@ -150,7 +151,8 @@ def flip_map(
     if len(names) != 2:
         raise InputError("--pipelines", "", ", ".join(names), "two pipelines, to hold one against the other")
     choice = choose(base, kind=question.kind, budget=question.budget, percentile=question.percentile, cache=cache)
-    field, place = _field(choice.base, choice.kind, question)
+    own, place = single_out(choice.base, choice.kind, alone=question.others == "none")
+    field = steadied(own, duration_s=question.duration_s, warm_up_s=question.warm_up_s)
     rows = [_with_contexts(field, place, factor) for factor in question.contexts]
     first = field.scenario.seed
     jobs = [
@@ -179,22 +181,6 @@ def flip_map(
     )
     prompts = tuple(_mean_prompt(row, choice.kind) for row in cells)
     return FlipMap(question, field, choice.budget, (names[0], names[1]), prompts, cells, len(found))
-
-
-def _field(base: Base, kind: str, question: MapQuestion) -> tuple[Base, int]:
-    """The scenario with its agents at work all the time, and the place of the table that is varied."""
-    steady = steadied(base, duration_s=question.duration_s, warm_up_s=question.warm_up_s)
-    places = [i for i, table in enumerate(steady.scenario.agents) if table.kind == kind]
-    if len(places) != 1:
-        where, expected = steady.scenario.where, f"one [[agents]] table of {kind} agents, whose number can be varied"
-        raise InputError(where, "agents", f"{len(places)} of {kind}", expected)
-    if question.others == "held":
-        return steady, places[0]
-    tables = copy.deepcopy(steady.tables)
-    tables["agents"], tables["traces"] = [tables["agents"][places[0]]], []
-    own = tables.get("budgets", {}).items()
-    tables["budgets"] = {name: b for name, b in own if (b["agents"] if isinstance(b, dict) else name) == kind}
-    return replace(steady, tables=tables), 0
 
 
 def _with_contexts(base: Base, place: int, factor: float) -> Base:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .choice import budget_document
 from .map import Cell, FlipMap, Side
 from .map_words import map_sentences
 
@@ -22,12 +23,7 @@ def map_document(found: FlipMap) -> dict[str, Any]:
         "title": scenario.title,
         "seed": scenario.seed,
         "agents": budget.agents,
-        "budget": {
-            "name": budget.name,
-            "limits": budget.shown,
-            "percentile": budget.percentile,
-            "source": budget.source,
-        },
+        "budget": budget_document(budget),
         "others": question.others,
         "replicas": question.replicas,
         "confidence": question.confidence,

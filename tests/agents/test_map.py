@@ -129,3 +129,10 @@ def test_bad_questions_are_answered_in_a_line(changes: dict[str, object], expect
 def test_it_takes_two_pipelines(pipelines: tuple[str, ...]) -> None:
     with pytest.raises(InputError, match="two pipelines"):
         flip_map(base(pipelines=pipelines), question())
+
+
+def test_agents_that_arrive_at_a_rate_are_kept_at_work_instead() -> None:
+    arriving = base("coding.arrival_rate_per_s=0.1")
+    ((cell,),) = flip_map(arriving, question(contexts=(0.2,), sessions=(50,), replicas=1)).cells
+    ((same,),) = flip_map(base(), question(contexts=(0.2,), sessions=(50,), replicas=1)).cells
+    assert cell.first.share == same.first.share
