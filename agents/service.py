@@ -438,7 +438,7 @@ class Service:
         if changed_ps is not None:
             if self._telemetry is not None:
                 self._telemetry.begin(self._hello(), plan.scenario.tables)
-            return [Notice("info", f"{lane}: {key} is {value} from now on")]
+            return [Notice("info", f"{lane}: {key} is {value} from now on", at_ps=changed_ps)]
         self._driver = self._begin(plan)
         self._restart.set()
         return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]

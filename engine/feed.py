@@ -311,7 +311,8 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
     """A fault has begun; `until_ps`: None if it lasts.
 
-    When it is mended early it is told once more, the same but for `until_ps`.
+    When it is mended early it is told once more, the same but for `until_ps`. `drill`: name of the drill that it
+    belongs to; empty: of none.
     """
 
     at_ps: int
@@ -320,6 +321,7 @@ class FaultNote(msgspec.Struct, frozen=True, tag="fault"):
     target: int
     value: float | None
     until_ps: int | None
+    drill: str = ""
 
 
 class OutsideAgent(msgspec.Struct, frozen=True, tag="outside-agent"):
@@ -370,11 +372,15 @@ class Annotation(msgspec.Struct, frozen=True, tag="annotation"):
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
-    """Something that a person should read; `level` is info, warning or error; `dropped`: gauges that were left out."""
+    """Something that a person should read; `level` is info, warning or error; `dropped`: gauges that were left out.
+
+    `at_ps`: when that is the case of which it tells; None: it does not say.
+    """
 
     level: str
     text: str
     dropped: int = 0
+    at_ps: int | None = None
 
 
 class SetSpeed(msgspec.Struct, frozen=True, tag="speed"):

@@ -50,7 +50,7 @@ def check(hello: Hello, message: Message | SetKnob) -> None:
         case OutsideAgent():
             _check_agent(hello, message)
         case Notice():
-            if not abs(message.dropped) < LIMIT:
+            if not (abs(message.dropped) < LIMIT and 0 <= (message.at_ps or 0) < LIMIT):
                 raise ValueError("a notice of a number that no run has")
         case Annotation():
             if not 0 <= message.at_ps < LIMIT:

@@ -20,6 +20,8 @@ from subsecond.tui.economics import Prices
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.keys import BINDINGS, WHY_NOT
+from subsecond.tui.model import Model
+from subsecond.tui.overlay import Overlay
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.room import Room
 from subsecond.tui.room_search import Search
@@ -115,6 +117,8 @@ class SubsecondApp(App[None]):
         #: What machines are taken to cost, beside what is published.
         self.prices = Prices()
         self.is_frozen = False
+        #: Which event's effect is shown.
+        self.overlay = Overlay()
         self._fps = fps
         self._restart = restart
         self._timer: Timer | None = None
@@ -198,7 +202,7 @@ class SubsecondApp(App[None]):
         elif watch.has_news:
             watch.has_news = False
             if watch.model is not None and not self.is_frozen:
-                self.snapshot = watch.model.snapshot()
+                self.snapshot = self._look(watch.model)
                 self.agent = min(self.agent, len(self.snapshot.hello.agents) - 1)  # a new run may have fewer kinds
                 self.arrival = self.travel.arrival
             self.redraw()
@@ -209,6 +213,10 @@ class SubsecondApp(App[None]):
         if self._state() != before or before != self._hinted:
             self._hinted = self._state()
             self.refresh_bindings()
+
+    def _look(self, model: Model) -> Snapshot:
+        event = self.overlay.look(model.hello.run, model.events, model.at_ps)
+        return model.snapshot(event, is_first=self.overlay.is_first)
 
     def _state(self) -> tuple[object, ...]:
         """What decides which keys are offered."""
@@ -399,6 +407,31 @@ class SubsecondApp(App[None]):
         if self.snapshot is not None:
             self.agent = (self.agent + 1) % len(self.snapshot.hello.agents)
             self.redraw()
+
+    def action_next_event(self) -> None:
+        """Show what another event did: the one before, none after the first, then the latest."""
+        snapshot = self.snapshot
+        if self._can_look_elsewhere() and snapshot is not None:
+            self.overlay.turn(snapshot.events, None if snapshot.effect is None else snapshot.effect.event.number)
+            self._look_again()
+
+    def action_other_base(self) -> None:
+        """Compare with what was before the event, or with what was before the first one."""
+        if self._can_look_elsewhere():
+            self.overlay.is_first = not self.overlay.is_first
+            self._look_again()
+
+    def _can_look_elsewhere(self) -> bool:
+        events = () if self.snapshot is None else self.snapshot.events
+        if not events:
+            self.notify("Nothing has happened: no fault, no drill, no parameter turned.", markup=False)
+        elif self.is_frozen:
+            self.notify("The picture stands still: f lets it follow the run again.", markup=False)
+        return bool(events) and not self.is_frozen
+
+    def _look_again(self) -> None:
+        self.travel.shown.has_news = True
+        self.draw()
 
     def action_load(self) -> None:
         if self.snapshot is None:

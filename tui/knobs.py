@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from subsecond.engine.latency.knobs import Knobs
     from subsecond.engine.latency.parameters import Override
 
-__all__ = ["SET", "default_of", "knobs_of", "number_of", "shown", "typed_value", "with_change"]
+__all__ = ["SET", "changed_of", "default_of", "knobs_of", "number_of", "shown", "typed_value", "with_change"]
 
 #: Source of a parameter that somebody has set, as the engine writes it.
 SET = "set by the user"
@@ -106,6 +106,14 @@ def with_change(lanes: Sequence[LaneInfo], text: str) -> tuple[int, LaneInfo] | 
                 changed = (*lane.parameters[:at], new, *lane.parameters[at + 1 :])
                 return place, msgspec.structs.replace(lane, parameters=changed)
     return None
+
+
+def changed_of(before: LaneInfo, after: LaneInfo) -> tuple[str, str]:
+    """Key and new value of the parameter in which a lane differs from what it was; the last one set if none does."""
+    pairs = zip(before.parameters, after.parameters, strict=True)
+    changed = [new for old, new in pairs if new != old]
+    new = changed[0] if changed else next(p for p in after.parameters if p.source == SET)
+    return new.key, new.value
 
 
 def _changed(parameter: ParameterInfo, given: float | str | bool) -> ParameterInfo:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -22,12 +24,15 @@ from subsecond.engine.feed import (
     TurnEnd,
 )
 from subsecond.engine.feed_check import check
-from subsecond.engine.turns import TurnState
 from subsecond.tui.duels import Duels
-from subsecond.tui.knobs import with_change
+from subsecond.tui.effects import Effect, Effects
+from subsecond.tui.events import Event, Turned
+from subsecond.tui.knobs import changed_of, with_change
 from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.outside import Agents
-from subsecond.tui.snapshot import GaugeSeries, LaneView, SessionTable, Snapshot
+from subsecond.tui.recovery import Known
+from subsecond.tui.session_stats import Sessions
+from subsecond.tui.snapshot import GaugeSeries, LaneView, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
 from subsecond.tui.turnlog import Field, TurnLog, TurnTable
 from subsecond.tui.work import WorkBuilder
@@ -68,6 +73,9 @@ class Model:
         #: Agents from outside.
         self.agents = Agents(hello)
         self._lanes = [_LaneModel(hello, lane, keep_turns, self._window_ps) for lane in range(len(hello.lanes))]
+        self._effects = Effects(hello)
+        for place, lane in enumerate(self._lanes):
+            lane.told = partial(self._effects.add_turns, place)
         self._duels = [(pair, [Duels() for _ in hello.agents]) for pair in combinations(range(len(hello.lanes)), 2)]
 
     @property
@@ -100,7 +108,7 @@ class Model:
                 self._lane(lane).add_gauges(message)
                 self._at_ps = max(self._at_ps, message.at_ps)
             case OpenTurns(lane=lane):
-                self._lane(lane).open = message
+                self._lane(lane).see_open(message)
                 self._at_ps = max(self._at_ps, message.at_ps)
             case Clock():
                 self._clock = message
@@ -113,12 +121,45 @@ class Model:
                 self.agents.add(message)
             case Notice():
                 self._notices.append(message)
-                change = with_change([lane.info for lane in self._lanes], message.text)
-                if change is not None:
-                    self._lanes[change[0]].info = change[1]
+                self._add_change(message)
+
+    def _add_change(self, notice: Notice) -> None:
+        """Keep the change of a parameter, if a notice tells of one."""
+        infos = [lane.info for lane in self._lanes]
+        change = with_change(infos, notice.text)
+        if change is None:
+            return
+        place, info = change
+        self._lanes[place].info = info
+        key, value = changed_of(infos[place], info)
+        at_ps = self._at_ps if notice.at_ps is None else notice.at_ps
+        self._begin(self._effects.add_turned(at_ps, Turned(place, key, value)))
+
+    def _begin(self, event: Event | None) -> None:
+        if event is not None:
+            self._effects.begin(event, [lane.ended() for lane in self._lanes])
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What may have changed how the run goes, the latest last."""
+        return self._effects.events
+
+    def effect(self, number: int | None, *, is_first: bool = False) -> Effect | None:
+        """What an event did by now; None: there is no such event.
+
+        Args:
+            is_first: compare with what was before the first event that is remembered.
+        """
+        if number is None:
+            return None
+        for lane in self._lanes:
+            lane.count()
+        lines, known = [lane.lines for lane in self._lanes], [lane.known for lane in self._lanes]
+        return self._effects.view(number, self._at_ps, lines, known, is_first=is_first)
 
     def _add_fault(self, fault: FaultNote) -> None:
         """Keep a fault; one that is told again with another end takes the place of the first."""
+        self._begin(self._effects.add_fault(fault))
         for place, known in enumerate(self._faults):
             if _fault_key(known) == _fault_key(fault):
                 if known.until_ps != fault.until_ps:
@@ -138,8 +179,12 @@ class Model:
             if turn.lane in (first, second):
                 kinds[turn.agent].add(turn, side=int(turn.lane == second))
 
-    def snapshot(self) -> Snapshot:
-        """The run at this moment; what comes later does not change it."""
+    def snapshot(self, event: int | None = None, *, is_first: bool = False) -> Snapshot:
+        """The run at this moment; what comes later does not change it.
+
+        Args:
+            event, is_first: as in `effect`.
+        """
         at_ps = self._at_ps
         return Snapshot(
             hello=self.hello,
@@ -157,6 +202,8 @@ class Model:
             notices=tuple(self._notices),
             mended=tuple(self._mended),
             agents=self.agents.table(),
+            events=self.events,
+            effect=self.effect(event, is_first=is_first),
         )
 
 
@@ -179,26 +226,47 @@ class _LaneModel:
         self._whole = [WholeRun(len(hello.stages), budgets) for budgets in self._budgets]
         self._series = [SeriesBuilder() for _ in hello.agents]
         self._work = WorkBuilder(window_ps)
-        self._sessions = _Sessions()
+        self._sessions = Sessions()
         self._gauges: Gauges | None = None
         #: The latest that is known of turns under way.
-        self.open: OpenTurns | None = None
+        self._open: OpenTurns | None = None
+        #: By agent kind, what is known of turns under way when all that ended until then has been told.
+        self.known = [Known()] * len(hello.agents)
+        #: Is given the turns of a kind that have ended.
+        self.told: Callable[[int, TurnTable], None] = lambda _kind, _table: None
         #: The last gauges of each second of virtual time.
         self._seconds: deque[tuple[int, Int64]] = deque(maxlen=KEEP_SECONDS + 1)
 
     def add_turn(self, turn: TurnEnd) -> None:
         self._waiting.append(turn)
         if len(self._waiting) >= 4096:  # nobody looks: do not let them pile up
-            self._count()
+            self.count()
+
+    def see_open(self, turns: OpenTurns) -> None:
+        """Take what is known of turns under way; what ended before the last time that this came has been told since."""
+        if self._open is not None:
+            self.known = [_known(self._open, kind) for kind in range(len(self._budgets))]
+        self._open = turns
+
+    @property
+    def lines(self) -> list[SeriesBuilder]:
+        """By agent kind."""
+        return self._series
+
+    def ended(self) -> TurnTable:
+        """The last turns that have ended."""
+        self.count()
+        return self._log.table()
 
     def add_gauges(self, gauges: Gauges) -> None:
         self._gauges = gauges
-        self.open = OpenTurns(gauges.lane, gauges.at_ps, gauges.open_turns, gauges.oldest)
+        self.see_open(OpenTurns(gauges.lane, gauges.at_ps, gauges.open_turns, gauges.oldest))
         if self._seconds and self._seconds[-1][0] // PS_PER_S == gauges.at_ps // PS_PER_S:
             self._seconds.pop()
         self._seconds.append((gauges.at_ps, _server_figures(gauges)))
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Count the turns that wait."""
         if not self._waiting:
             return
         table = self._log.add(self._waiting)
@@ -210,11 +278,11 @@ class _LaneModel:
                 self._whole[kind].add(own)
                 self._series[kind].add(own, budgets)
                 self._work.add(own, budgets)
+                self.told(kind, own)
         self._sessions.add(table)
 
     def view(self, at_ps: int) -> LaneView:
-        self._count()
-        log = self._log.table()
+        log = self.ended()
         recent = np.flatnonzero(log.end_ps > at_ps - self._window_ps)
         window = log.where(recent) if len(recent) < len(log) else log
         agent = window.of(Field.AGENT)
@@ -227,12 +295,20 @@ class _LaneModel:
             whole=tuple(whole.stats(at_ps) for whole in self._whole),
             series=tuple(series.series(at_ps, CHART_S) for series in self._series),
             gauges=self._gauges,
-            open=self.open,
+            open=self._open,
             servers=_gauge_series(self._seconds, self.info.servers),
             sessions=self._sessions.table(),
             log=log,
             work=self._work.work(own, at_ps, WORK_S),
         )
+
+
+def _known(turns: OpenTurns, kind: int) -> Known:
+    """What is known of the turns of a kind; of many, those open longest are described."""
+    starts = sorted(turn.start_ps for turn in turns.oldest if turn.agent == kind)
+    is_all = len(turns.oldest) >= turns.num_open
+    to_ps = turns.at_ps if is_all or not turns.oldest else max(turn.start_ps for turn in turns.oldest)
+    return Known(turns.at_ps, tuple(starts), to_ps)
 
 
 def _server_figures(gauges: Gauges) -> Int64:
@@ -257,49 +333,3 @@ def _gauge_series(seconds: deque[tuple[int, Int64]], servers: tuple[ServerInfo, 
         full = np.array(rates)[linked] * (passed_ps / PS_PER_S)
         link[1:, linked] = np.clip(np.diff(received, axis=0)[:, linked] / np.maximum(full, 1e-12), 0.0, 1.0)
     return GaugeSeries(at_ps // PS_PER_S, queued, batch, used, busy, link, prefill, hit)
-
-
-class _Sessions:
-    """What is known of each session of a lane."""
-
-    #: Where the columns of `SessionTable` begin, and when the answered turn that is the latest ended.
-    _START = (-1, 0, 0, 0, 0, -1, -1, -1, -1, -1)
-
-    def __init__(self) -> None:
-        self._rows: Int64 = np.empty((len(self._START), 0), np.int64)
-        self._size = 0
-
-    def add(self, table: TurnTable) -> None:
-        session = table.of(Field.SESSION)
-        self._grow(int(session.max()) + 1)
-        agent, turns, answered, missed, total, worst, worst_turn, last, last_end, answered_end = self._rows
-        state, latency, end = table.of(Field.STATE), table.of(Field.LATENCY_PS), table.end_ps
-        agent[session] = table.of(Field.AGENT)
-        np.add.at(turns, session, 1)
-        late = (table.met == 0).any(axis=0) & (state == TurnState.ANSWERED) | (state == TurnState.FAILED)
-        np.add.at(missed, session[late], 1)
-        done = np.flatnonzero(state == TurnState.ANSWERED)
-        own = session[done]
-        np.add.at(answered, own, 1)
-        np.add.at(total, own, latency[done])
-        latest = done[::-1]  # of several for one session the longest is written last, of equal ones the first
-        order = latest[np.argsort(latency[latest], kind="stable")]
-        order = order[latency[order] > worst[session[order]]]
-        worst[session[order]] = latency[order]
-        worst_turn[session[order]] = table.of(Field.TURN)[order]
-        order = done[np.argsort(end[done], kind="stable")]
-        order = order[end[order] >= answered_end[session[order]]]
-        last[session[order]] = latency[order]
-        np.maximum.at(answered_end, own, end[done])
-        np.maximum.at(last_end, session, end)
-
-    def _grow(self, size: int) -> None:
-        if size > self._rows.shape[1]:
-            rows = np.empty((len(self._START), max(64, size + size // 2)), np.int64)
-            rows[:] = np.array(self._START, np.int64)[:, None]
-            rows[:, : self._rows.shape[1]] = self._rows
-            self._rows = rows
-        self._size = max(self._size, size)
-
-    def table(self) -> SessionTable:
-        return SessionTable(*self._rows[:-1, : self._size].copy())

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, LaneInfo, Load, Notice, OpenTurn, TurnEnd
+from subsecond.tui.effects import Effect
+from subsecond.tui.events import Event
 from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.outside import AgentTable
 from subsecond.tui.stats import Series, Stats
@@ -145,6 +147,8 @@ class Snapshot:
         mended: those of them whose end was moved, as of faults that somebody mended.
         notices: the latest last.
         agents: those from outside.
+        events: what may have changed how the run goes, the latest last.
+        effect: what the event that is looked at did; None: none is looked at.
     """
 
     hello: Hello
@@ -158,6 +162,8 @@ class Snapshot:
     notices: tuple[Notice, ...]
     mended: tuple[FaultNote, ...] = ()
     agents: AgentTable = field(default_factory=AgentTable)
+    events: tuple[Event, ...] = ()
+    effect: Effect | None = None
 
     def is_in_effect(self, fault: FaultNote) -> bool:
         """Whether a fault has not ended; those that are to begin are not told."""

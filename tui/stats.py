@@ -13,7 +13,7 @@ from subsecond.engine.histogram import Histogram
 from subsecond.engine.turns import TurnState
 from subsecond.tui.turnlog import Field, TurnTable
 
-__all__ = ["Kept", "Series", "SeriesBuilder", "Stats", "WholeRun", "good_turns", "quantile_ps", "stats_of"]
+__all__ = ["Kept", "Points", "Series", "SeriesBuilder", "Stats", "WholeRun", "good_turns", "quantile_ps", "stats_of"]
 
 Int64 = NDArray[np.int64]
 PS_PER_S = 10**12
@@ -21,7 +21,7 @@ PS_PER_S = 10**12
 #: Turns of a kind up to which the percentiles of the whole run are exact; beyond, they are a histogram's.
 EXACT = 4096
 #: Seconds that a series goes back, and over which each of its points looks back.
-SERIES_S, POINT_S = 600, 10
+SERIES_S, POINT_S = 1500, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +193,30 @@ class Series:
     missed: Int64
 
 
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A stretch of a series.
+
+    Attributes:
+        first_s: second of the first point; each point looks at the turns of the `POINT_S` seconds that end with it.
+        p95_ps: -1: no turn was answered.
+        kept: share of the answered and failed turns that met the first budget of the kind; -1: there is none.
+    """
+
+    first_s: int
+    p95_ps: tuple[int, ...]
+    kept: tuple[float, ...]
+
+
 class SeriesBuilder:
     """Keeps `SERIES_S` seconds of turns of one agent kind on one lane; only what changed is looked at again."""
 
     def __init__(self) -> None:
         self._latency: dict[int, list[int]] = {}
         self._missed: dict[int, int] = {}
+        #: Turns that met the first budget, and all that it judges.
+        self._met: dict[int, int] = {}
+        self._judged: dict[int, int] = {}
         self._points: dict[int, tuple[int, int]] = {}
         self._oldest = 0
 
@@ -206,8 +224,12 @@ class SeriesBuilder:
         """Count turns of the kind."""
         seconds = (table.end_ps // PS_PER_S).tolist()
         late = (table.met[list(budgets)] == 0).any(axis=0).tolist() if budgets else [False] * len(table)
+        met = (table.met[budgets[0]] == 1).tolist() if budgets else [True] * len(table)
         states, latencies = table.of(Field.STATE).tolist(), table.of(Field.LATENCY_PS).tolist()
-        for second, state, latency, is_late in zip(seconds, states, latencies, late, strict=True):
+        for second, state, latency, is_late, is_met in zip(seconds, states, latencies, late, met, strict=True):
+            if state != TurnState.CANCELLED:
+                self._judged[second] = self._judged.get(second, 0) + 1
+                self._met[second] = self._met.get(second, 0) + (is_met and state == TurnState.ANSWERED)
             if state == TurnState.ANSWERED:
                 self._latency.setdefault(second, []).append(latency)
                 for point in range(second, second + POINT_S):
@@ -225,10 +247,23 @@ class SeriesBuilder:
         missed = np.array([self._missed.get(second, 0) for second in range(first, end)], np.int64)
         return Series(first, both[:, 0], both[:, 1], missed)
 
+    def points(self, first_s: int, end_s: int) -> Points:
+        """The whole seconds from one to another, as far as they are kept."""
+        first = max(0, first_s, self._oldest)
+        seconds = range(first, end_s)
+        return Points(first, tuple(self._point(s)[1] for s in seconds), tuple(map(self._kept, seconds)))
+
+    def _kept(self, second: int) -> float:
+        looked = range(second - POINT_S + 1, second + 1)
+        judged = sum(self._judged.get(s, 0) for s in looked)
+        return sum(self._met.get(s, 0) for s in looked) / judged if judged else -1.0
+
     def _forget(self, oldest: int) -> None:
         if oldest <= self._oldest:
             return
         self._oldest = oldest
+        self._met = {s: count for s, count in self._met.items() if s >= oldest}
+        self._judged = {s: count for s, count in self._judged.items() if s >= oldest}
         self._latency = {s: values for s, values in self._latency.items() if s >= oldest}
         self._missed = {s: count for s, count in self._missed.items() if s >= oldest}
         self._points = {s: point for s, point in self._points.items() if s >= oldest}

@@ -41,7 +41,7 @@ NEAR = 1.10
 #: Windows that one after the other have to be as before.
 SUSTAINED = 2
 #: Steps of the sliding window in one window.
-_STEPS = 6
+STEPS = 6
 #: Widths of a window, in s, and the turns that it shall hold on average.
 _WIDTHS_S, _TURNS = (5, 10, 15, 20, 30, 60, 120), 100
 #: Most windows of a picture.
@@ -207,7 +207,7 @@ def recovery_of(spans: Spans, begin_ps: int, last_begin_ps: int, width_ps: int) 
         begin_ps, last_begin_ps: of the first and the last fault; it is not back before the last one has struck.
     """
     before = quantile_ps(spans.between(spans.from_ps, begin_ps)[1])  # some of these turns it has struck
-    step = max(1, width_ps // _STEPS)
+    step = max(1, width_ps // STEPS)
     starts = range(begin_ps, max(begin_ps, spans.stop_ps - width_ps) + 1, step)
     windows = [spans.between(s, s + width_ps) for s in starts]
     p95s = [quantile_ps(took) for took, _ in windows]
@@ -218,7 +218,7 @@ def recovery_of(spans: Spans, begin_ps: int, last_begin_ps: int, width_ps: int) 
     back = [_is_back(value, other, before) for value, other in zip(p95s, usual, strict=True)]
     if all(back):
         return Recovery(before, worst, 0, width_ps)
-    hold = SUSTAINED * _STEPS
+    hold = SUSTAINED * STEPS
     for place, at in enumerate(starts):
         if at >= last_begin_ps and place + hold <= len(back) and all(back[place : place + hold]):
             return Recovery(before, worst, at - begin_ps, width_ps)

@@ -67,7 +67,7 @@ TABLES = {
     "gauges": "seq, at_ps, lane, open_turns, flows, servers, oldest, faults",
     "clocks": "seq, at_ps, wall_s, speed, paused, late_p50_ms, late_p99_ms",
     "loads": "seq, at_ps, sessions, wanted, arrivals_per_s",
-    "faults": "seq, at_ps, lane, kind, target, value, until_ps",
+    "faults": "seq, at_ps, lane, kind, target, value, until_ps, drill",
     "knobs": "seq, at_ps, lane, key, value",
     "notices": "seq, at_ps, level, text, dropped",
     "annotations": "seq, at_ps, text",
@@ -171,11 +171,11 @@ def row_of(
         columns = (m.sessions, m.wanted, m.arrivals_per_s)
         return "loads", (seq, m.at_ps, *(_json.encode(column).decode() for column in columns))
     if isinstance(m, FaultNote):
-        return "faults", (seq, m.at_ps, m.lane, m.kind, m.target, m.value, m.until_ps)
+        return "faults", (seq, m.at_ps, m.lane, m.kind, m.target, m.value, m.until_ps, m.drill or None)
     if isinstance(m, SetKnob):
         return "knobs", (seq, now_ps, m.lane, m.key, _json.encode(m.value).decode())
     if isinstance(m, Notice):
-        return "notices", (seq, now_ps, m.level, m.text, m.dropped)
+        return "notices", (seq, now_ps if m.at_ps is None else m.at_ps, m.level, m.text, m.dropped)
     if isinstance(m, Content):
         return "contents", (seq, *msgspec.structs.astuple(m))
     if isinstance(m, Annotation):
@@ -240,11 +240,11 @@ def _load(row: Row) -> Load:
 
 
 def _fault(row: Row) -> FaultNote:
-    return FaultNote(row[1], row[2], row[3], row[4], row[5], row[6])
+    return FaultNote(row[1], row[2], row[3], row[4], row[5], row[6], row[7] or "")
 
 
 def _notice(row: Row) -> Notice:
-    return Notice(row[2], row[3], row[4])
+    return Notice(row[2], row[3], row[4], row[1])
 
 
 def _annotation(row: Row) -> Annotation:

@@ -103,7 +103,8 @@ CREATE TABLE loads (        -- sessions at work by agent kind
 );
 CREATE TABLE faults (       -- one that was mended early has a second row, the same but for its end, which holds
   seq INTEGER PRIMARY KEY, at_ps INTEGER, lane INTEGER, kind TEXT, target INTEGER, value REAL,
-  until_ps INTEGER          -- NULL: it lasts
+  until_ps INTEGER,         -- NULL: it lasts
+  drill TEXT                -- name of the drill that it belongs to; NULL: of none
 );
 CREATE TABLE knobs (        -- parameters that were changed while the run went on
   seq INTEGER PRIMARY KEY, at_ps INTEGER,

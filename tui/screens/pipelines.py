@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 
 from subsecond.engine.feed import MendFault
 from subsecond.tui.screens.base import View
+from subsecond.tui.screens.effect_panel import EffectPanel
 from subsecond.tui.screens.fault_dialogs import FaultDialog, MendDialog
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.knob_dialog import KnobDialog
@@ -37,6 +38,8 @@ PS_PER_S = 10**12
 CHART_S = 120
 #: Columns from which there is room for a chart of the links.
 LINK_WIDTH = 120
+#: Rows from which there is room for charts of an event's effect beside the others.
+TALL = 50
 
 
 class PipelinesView(View):
@@ -47,13 +50,18 @@ class PipelinesView(View):
     ABOUT = (
         "Every server with its KV memory, batch and queue; link: how much of its rate is in use, flows: transfers "
         "under way; hits: how much of the prompts the prefix cache had, in the last minute and in the whole run. "
-        "Below, what waits, how busy the servers and the links are; faults: x breaks a part, m mends it; and the "
-        "parameters of one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands before "
-        "a value that is not the catalog's."
+        "Below, what waits, how busy the servers and the links are; after a fault, a drill or a change of a "
+        "parameter, what that did (o: another event); faults: x breaks a part, m mends it; and the parameters of "
+        "one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands before a value "
+        "that is not the catalog's."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "fault", "Fault", tooltip="Break a part of a pipeline for a while"),
         Binding("m", "mend", "Mend", tooltip="End a fault that is in effect"),
+        Binding("o", "app.next_event", "Effect", tooltip="What the event before did; after the first one, none"),
+        Binding(
+            "O", "app.other_base", "Effect against the first", show=False, tooltip="Compare with before the first event"
+        ),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show parameters that contain these words"),
         Binding("escape", "back", "Back", tooltip="Drop the filter, or go back", show=False),
         Binding("p", "next_lane", "Next pipeline", tooltip="Show the parameters of the next pipeline"),
@@ -70,7 +78,6 @@ class PipelinesView(View):
         LiveTable { border-top: solid $primary 40%; border-title-style: bold; }
         LiveTable:focus { border-top: heavy $primary; }
     }
-    PipelinesView.-short #charts { display: none; }
     PipelinesView.-short #faults { height: 3; }
     PipelinesView.-short OccupancyBars { max-height: 8; }
     """
@@ -86,6 +93,7 @@ class PipelinesView(View):
             yield LineChart("queued", id="queued", y_text=count_text)
             yield LineChart("busy", id="busy", y_text=lambda share: f"{share:.0%}")
             yield LineChart("link", id="link", y_text=lambda share: f"{share:.0%}")
+        yield EffectPanel()
         yield LiveTable(
             [
                 Column("at", "began", 9),
@@ -114,8 +122,12 @@ class PipelinesView(View):
         servers.border_title = "Servers: KV memory, batch, queue, link, prefix-cache hits"
         servers.update(server_bars(snapshot))
         self._paint_room(snapshot)
-        if not self.has_class("-short"):
+        is_short = self.has_class("-short")
+        has_both = snapshot.effect is None or self.app.size.height >= TALL
+        self.query_one("#charts").display = has_both and not is_short
+        if has_both and not is_short:
             self._paint_charts(snapshot)
+        self.query_one(EffectPanel).paint(snapshot, self.dashboard.agent, is_short=is_short)
         faults = self.query_one("#faults", LiveTable)
         faults.border_title = "Faults"
         faults.update(fault_rows(snapshot))

@@ -21,6 +21,13 @@ PATTERNS = (
     (True, False, False),
     (True, True, True, True, False, True, False),
 )
+#: The same for lines of what was before, which are sparse beside them.
+GHOSTS = (
+    (True, False, False, False),
+    (True, False, False, False, False, False),
+    (True, True, False, False, False, False, False, False),
+    (True, False, False, False, False, False, False, False, False),
+)
 _LABEL_CELLS = 8
 
 
@@ -31,12 +38,14 @@ class ChartLine:
     Attributes:
         xs: as in `x_range`: seconds, say.
         ys: None where there is no value: the line has a gap there.
+        is_ghost: what was before: drawn sparsely under the others, with a small letter at its end.
     """
 
     lane: int
     name: str
     xs: Sequence[float]
     ys: Sequence[float | None]
+    is_ghost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +127,14 @@ class LineChart(Canvas):
     def _legend(self, data: _Data, width: int) -> Row:
         line = Line(width)
         x = line.put(0, self._title, "strong")
-        for one in data.lines:
+        for one in (line for line in data.lines if not line.is_ghost):
             last = next((y for y in reversed(one.ys) if y is not None), None)
             ink = line_ink(one.lane)
             x = line.put(x + 2, lane_mark(one.lane), ink)
             x = line.put(x, f" {one.name} ", "plain")
             x = line.put(x, "-" if last is None else self._y_text(last), ink)
+        if any(one.is_ghost for one in data.lines):
+            x = line.put(x + 2, "⠂⠂ before", "quiet")
         if data.budget is not None:
             text = self._y_text(data.budget)
             fitting = (
@@ -162,11 +173,15 @@ class LineChart(Canvas):
             if mark is not None and 0 <= mark < columns:
                 cells[mark], inks[mark] = "│", "strong"
             for one, dots in zip(data.lines, bits, strict=True):
-                _overlay(dots, y * columns, columns, line_ink(one.lane), cells, inks)
+                _overlay(dots, y * columns, columns, _ink(one), cells, inks)
             line.paste(label, cells, inks)
             rows.append(line)
         _letters(data, rows, label, columns, height)
         return [line.row() for line in rows]
+
+
+def _ink(line: ChartLine) -> str:
+    return "quiet" if line.is_ghost else line_ink(line.lane)
 
 
 def line_ink(lane: int) -> str:
@@ -181,7 +196,7 @@ def _within(line: ChartLine, low: float, high: float) -> ChartLine:
         if low <= x <= high:
             xs.append(float(x))
             ys.append(float(y) if y is not None and math.isfinite(y) else None)
-    return ChartLine(line.lane, line.name, tuple(xs), tuple(ys))
+    return ChartLine(line.lane, line.name, tuple(xs), tuple(ys), line.is_ghost)
 
 
 def _row_of(value: float, top: float, rows: int) -> int:
@@ -195,7 +210,8 @@ def _trace(line: ChartLine, data: _Data, columns: int, rows: int) -> bytearray:
     if columns <= 0 or rows <= 0:
         return cells
     wide, high = columns * 2, rows * 4
-    pattern = PATTERNS[line.lane % len(PATTERNS)]
+    patterns = GHOSTS if line.is_ghost else PATTERNS
+    pattern = patterns[line.lane % len(patterns)]
     scale = (wide - 1) / (data.high - data.low)
     column, row = -1, -1
     for x, y in zip(line.xs, line.ys, strict=True):
@@ -246,7 +262,7 @@ def _overlay(dots: bytearray, start: int, columns: int, ink: str, cells: list[st
 def _letters(data: _Data, rows: list[Line], label: int, columns: int, height: int) -> None:
     """Put every line's letter at its last value, beside a letter that is there."""
     taken: set[tuple[int, int]] = set()
-    for line in data.lines:
+    for line in sorted(data.lines, key=lambda line: line.is_ghost):  # of those, letters give way
         last = next(((x, y) for x, y in zip(reversed(line.xs), reversed(line.ys), strict=True) if y is not None), None)
         if last is None or height <= 0:
             continue
@@ -254,4 +270,5 @@ def _letters(data: _Data, rows: list[Line], label: int, columns: int, height: in
         while (x, y) in taken and x > 0:
             x -= 1
         taken.add((x, y))
-        rows[y].mark(label + x, lane_mark(line.lane), line_ink(line.lane))
+        mark = lane_mark(line.lane)
+        rows[y].mark(label + x, mark.lower() if line.is_ghost else mark, _ink(line))

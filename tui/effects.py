@@ -1,0 +1,195 @@
+"""What the last events did to the turns: each lane and agent kind before an event and since.
+
+Turns that ended before the event, at most `BEFORE_S` and not before the event in front of it, are what was before;
+those that end within `WATCH_S` from it on are what is since, whenever they began. Every turn is looked at once when it
+comes, and those that came before an event once more when it begins; a frame never looks at turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from subsecond.engine.feed import FaultNote, Hello
+from subsecond.tui.events import Event, Events, Turned
+from subsecond.tui.recovery import Known, RecoverySoFar, RecoveryTracker
+from subsecond.tui.stats import Points, SeriesBuilder
+from subsecond.tui.tally import Tallied, Tally, took_ps
+from subsecond.tui.turnlog import Field, TurnTable
+
+__all__ = ["BEFORE_S", "WATCH_S", "Effect", "Effects", "KindEffect"]
+
+PS_PER_S = 10**12
+#: Seconds of virtual time that are looked at before an event at most, and after it.
+BEFORE_S, WATCH_S = 180, 1200
+#: Seconds before the event that its line shows.
+LEAD_S = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindEffect:
+    """Turns of one agent kind on one lane.
+
+    Attributes:
+        under_way: turns of `since` that had begun when the event did.
+        worst_ps: the longest wait since, of turns under way, too.
+        before_line, since_line: second by second of virtual time; the second begins `LEAD_S` before the event.
+    """
+
+    before: Tallied
+    since: Tallied
+    under_way: int
+    worst_ps: int
+    recovery: RecoverySoFar
+    before_line: Points
+    since_line: Points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effect:
+    """An event and what it did.
+
+    Attributes:
+        against: the event whose time before is compared with; the event itself, or the first that is remembered.
+        from_ps, to_ps: begin and end of that time.
+        since_ps: up to when turns are counted.
+        others: events between `against` and the event.
+        kinds: by lane and agent kind.
+    """
+
+    event: Event
+    against: Event
+    from_ps: int
+    to_ps: int
+    since_ps: int
+    others: int
+    kinds: tuple[tuple[KindEffect, ...], ...]
+
+
+class _Kind:
+    """One event, lane and agent kind."""
+
+    def __init__(self, event: Event, from_ps: int, budget: int | None) -> None:
+        self._from_ps, self._at_ps = from_ps, event.at_ps
+        self.before, self.since = Tally(budget), Tally(budget)
+        self.under_way = 0
+        self.recovery = RecoveryTracker(from_ps, event.at_ps, WATCH_S * PS_PER_S)
+
+    def add(self, table: TurnTable, *, is_later: bool) -> None:
+        """Turns that have ended; `is_later`: all of them since the event, as most are."""
+        end, at = table.end_ps, self._at_ps
+        if not is_later:
+            earlier = table.where((end < at) & (end >= self._from_ps))
+            if len(earlier):
+                self.before.add(earlier)
+                self.recovery.add_before(earlier.of(Field.START_PS), took_ps(earlier))
+        since = table.where((end >= at) & (end < at + WATCH_S * PS_PER_S))
+        if len(since):
+            self.since.add(since)
+            start = since.of(Field.START_PS)
+            self.under_way += int(np.count_nonzero(start < at))
+            self.recovery.add(start, took_ps(since))
+
+    def effect(
+        self, before: Tallied, before_line: Points, since_line: Points, waits_ps: int, recovery: RecoverySoFar
+    ) -> KindEffect:
+        """What has come of it; `waits_ps`: how long the turn waits that is open longest."""
+        since = self.since.tallied()
+        worst = max(since.worst_ps, waits_ps)
+        return KindEffect(before, since, self.under_way, worst, recovery, before_line, since_line)
+
+
+class _Watched:
+    """One event on all lanes."""
+
+    def __init__(self, event: Event, from_ps: int, budgets: Sequence[int | None], num_lanes: int) -> None:
+        self.number, self.at_ps, self.from_ps = event.number, event.at_ps, from_ps
+        self.kinds = [[_Kind(event, from_ps, budget) for budget in budgets] for _ in range(num_lanes)]
+
+
+class Effects:
+    """The events of one run, and what they did."""
+
+    def __init__(self, hello: Hello) -> None:
+        self._budgets = [
+            next((place for place, budget in enumerate(hello.budgets) if budget.agents == kind), None)
+            for kind in hello.agents
+        ]
+        self._num_lanes = len(hello.lanes)
+        self._events = Events()
+        self._watched: list[_Watched] = []
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Those that are remembered, the latest last."""
+        return self._events.all
+
+    def add_fault(self, fault: FaultNote) -> Event | None:
+        """Take a fault; gives an event that begins with it, which wants to see the turns so far (`begin`)."""
+        return self._events.add_fault(fault)
+
+    def add_turned(self, at_ps: int, turned: Turned) -> Event:
+        """Take a parameter that was turned; the event wants to see the turns so far."""
+        return self._events.add_turned(at_ps, turned)
+
+    def begin(self, event: Event, logs: Sequence[TurnTable]) -> None:
+        """An event begins; `logs`: the turns of each lane that have ended."""
+        last = max((watched.at_ps for watched in self._watched if watched.at_ps <= event.at_ps), default=0)
+        from_ps = min(event.at_ps, max(last, event.at_ps - BEFORE_S * PS_PER_S, 0))
+        watched = _Watched(event, from_ps, self._budgets, self._num_lanes)
+        known = {event.number for event in self.events}
+        self._watched = [one for one in [*self._watched, watched] if one.number in known]
+        for lane, log in enumerate(logs):
+            recent = log.where(log.end_ps >= from_ps)
+            agent = recent.of(Field.AGENT)
+            for kind, track in enumerate(watched.kinds[lane]):
+                track.add(recent.where(agent == kind), is_later=False)
+
+    def add_turns(self, lane: int, kind: int, table: TurnTable) -> None:
+        """Turns of a kind that have ended on a lane."""
+        if not self._watched:
+            return
+        end = table.end_ps
+        first, last = int(end.min()), int(end.max())
+        for watched in self._watched:
+            if first < watched.at_ps + WATCH_S * PS_PER_S and last >= watched.from_ps:
+                watched.kinds[lane][kind].add(table, is_later=first >= watched.at_ps)
+
+    def view(
+        self,
+        number: int | None,
+        now_ps: int,
+        lines: Sequence[Sequence[SeriesBuilder]],
+        known: Sequence[Sequence[Known]],
+        *,
+        is_first: bool = False,
+    ) -> Effect | None:
+        """What an event did by now; None: there is no such event.
+
+        Args:
+            lines, known: of each lane and agent kind.
+            is_first: compare with what was before the first event that is remembered.
+        """
+        place = next((i for i, event in enumerate(self.events) if event.number == number), None)
+        if place is None:
+            return None
+        by_number = {watched.number: watched for watched in self._watched}
+        event = self.events[place]
+        against = self.events[0] if is_first else event
+        watched, base = by_number[event.number], by_number[against.number]
+        end_ps = min(now_ps, event.at_ps + WATCH_S * PS_PER_S)
+        kinds = []
+        for lane in range(self._num_lanes):
+            found = []
+            for kind, track in enumerate(watched.kinds[lane]):
+                line, told = lines[lane][kind], known[lane][kind]
+                was = line.points(base.from_ps // PS_PER_S, base.at_ps // PS_PER_S)
+                since = line.points(event.at_ps // PS_PER_S - LEAD_S, end_ps // PS_PER_S)
+                waits = now_ps - told.open_ps[0] if told.open_ps and now_ps == end_ps else 0
+                before = base.kinds[lane][kind].before.tallied()
+                found.append(track.effect(before, was, since, waits, track.recovery.look(told, event.last_ps)))
+            kinds.append(tuple(found))
+        others = 0 if against is event else place
+        return Effect(event, against, base.from_ps, base.at_ps, end_ps, others, tuple(kinds))

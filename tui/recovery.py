@@ -1,0 +1,168 @@
+"""When turns are served as before again, found out while a run goes on.
+
+The definition is that of `engine/drills/windows.py`: p95 of the turns that begin in a sliding window, which has to come
+within 10 % of that before and to stay there over two widths. A live run has no twin without the event, so that what
+these turns would usually take is not known. And turns are known once they have ended: one that is open counts as one
+that never ends until it does, and a window that can still come out either way is waited for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subsecond.engine.drills.windows import FOREVER, NEAR, STEPS, SUSTAINED, Spans, window_for
+from subsecond.tui.stats import quantile_ps
+
+__all__ = ["Known", "RecoverySoFar", "RecoveryTracker"]
+
+Int64 = NDArray[np.int64]
+PS_PER_S = 10**12
+#: A window is at most this share of what is known of before, and at least so long.
+_SHARE, _LEAST_PS = 3, 5 * PS_PER_S
+#: Windows that one look takes at most, so that a frame is not kept.
+_AT_ONCE = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the turns of a kind.
+
+    Attributes:
+        at_ps: all that ended up to then have been told.
+        open_ps: when those began that were open then, ascending, as far as they are known.
+        open_to_ps: those that began before this and were open are all among them.
+    """
+
+    at_ps: int = 0
+    open_ps: Sequence[int] = ()
+    open_to_ps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverySoFar:
+    """How far p95 has come back.
+
+    Attributes:
+        before_ps: p95 of the turns before; None: there is none.
+        after_ps: from the event until p95 is back, and stays so; 0: it was never away; None: not yet.
+        width_ps: of the window.
+        is_away: whether p95 was away in a window that is known.
+        is_over: whether nobody looks any more.
+    """
+
+    before_ps: int | None
+    after_ps: int | None
+    width_ps: int
+    is_away: bool
+    is_over: bool
+
+
+class RecoveryTracker:
+    """Follows the turns of one kind on one lane after an event.
+
+    Args:
+        from_ps, begin_ps: what was before lasts from the one to the other, which is when the event began.
+        horizon_ps: turns that begin later than so long after it are of no interest.
+    """
+
+    def __init__(self, from_ps: int, begin_ps: int, horizon_ps: int) -> None:
+        self._from_ps = from_ps
+        self._begin_ps = begin_ps
+        self._horizon_ps = horizon_ps
+        self._before: list[tuple[Int64, Int64]] = []
+        self._waiting: list[tuple[Int64, Int64]] = []
+        self._before_ps: int | None = None
+        self._width_ps = 0
+        self._bins: dict[int, list[int]] = {}
+        self._back: list[bool] = []
+        self._after_ps: int | None = None
+
+    def add_before(self, start_ps: Int64, took_ps: Int64) -> None:
+        """Turns that ended before the event."""
+        self._before.append((start_ps, took_ps))
+
+    def add(self, start_ps: Int64, took_ps: Int64) -> None:
+        """Turns that ended since; those that began before it are left out."""
+        own = (start_ps >= self._begin_ps) & (start_ps < self._begin_ps + self._horizon_ps)
+        if own.any():
+            self._waiting.append((start_ps[own], took_ps[own]))
+
+    def look(self, known: Known, last_begin_ps: int) -> RecoverySoFar:
+        """Take in what has become known.
+
+        Args:
+            last_begin_ps: when the last fault of the event begins: it is not over before.
+        """
+        if known.at_ps >= self._begin_ps and not self._width_ps:
+            self._measure()
+        if self._width_ps and self._before_ps is not None:
+            self._sort()
+            self._judge(known)
+            self._after_ps = self._found(last_begin_ps)
+        return RecoverySoFar(self._before_ps, self._after_ps, self._width_ps, not all(self._back), self._is_over)
+
+    @property
+    def _step_ps(self) -> int:
+        return self._width_ps // STEPS
+
+    @property
+    def _is_over(self) -> bool:
+        return bool(self._width_ps) and len(self._back) * self._step_ps + self._width_ps > self._horizon_ps
+
+    def _measure(self) -> None:
+        """What was before, and the window that suits it."""
+        start, took = (
+            np.concatenate([part[i] for part in self._before]) if self._before else np.zeros(0, np.int64)
+            for i in (0, 1)
+        )
+        self._before = []
+        self._before_ps = quantile_ps(took, 0.95)
+        order = np.argsort(start, kind="stable")
+        none, never = np.full(len(start), -1), np.zeros(len(start), np.bool_)
+        usual = window_for(Spans(start[order], took[order], none, never, never, self._from_ps, self._begin_ps))
+        width = max(_LEAST_PS, min(usual, (self._begin_ps - self._from_ps) // _SHARE))
+        self._width_ps = width - width % STEPS
+
+    def _sort(self) -> None:
+        """Put turns where windows find them."""
+        first = len(self._back)
+        for start, took in self._waiting:
+            places = (start - self._begin_ps) // self._step_ps
+            for place, value in zip(places.tolist(), took.tolist(), strict=True):
+                if place >= first:  # earlier ones are in no window that is still to be judged
+                    self._bins.setdefault(place, []).append(value)
+        self._waiting = []
+
+    def _judge(self, known: Known) -> None:
+        """Say of one window after the other whether it is as before, until one is not known."""
+        for _ in range(_AT_ONCE):
+            place = len(self._back)
+            begin = self._begin_ps + place * self._step_ps
+            end = begin + self._width_ps
+            if end > known.at_ps or self._is_over:
+                return
+            values = [value for step in range(place, place + STEPS) for value in self._bins.get(step, ())]
+            num_open = bisect_left(known.open_ps, end) - bisect_left(known.open_ps, begin)
+            is_back = end <= known.open_to_ps and self._is_as_before([*values, *[FOREVER] * num_open])
+            if not is_back and (num_open or end > known.open_to_ps):
+                return
+            self._back.append(is_back)
+            self._bins.pop(place, None)
+
+    def _is_as_before(self, values: Sequence[int]) -> bool:
+        value = quantile_ps(np.array(values, np.int64), 0.95)
+        return value is not None and self._before_ps is not None and value <= NEAR * self._before_ps
+
+    def _found(self, last_begin_ps: int) -> int | None:
+        """As `recovery_of` finds it among the windows that are judged."""
+        back, hold = self._back, SUSTAINED * STEPS
+        first = max(0, -(-(last_begin_ps - self._begin_ps) // self._step_ps))
+        for place in range(first, len(back) - hold + 1):
+            if all(back[place : place + hold]):
+                return 0 if all(back) else place * self._step_ps
+        return None
