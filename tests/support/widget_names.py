@@ -7,6 +7,7 @@ __all__ = ["WIDGETS"]
 WIDGETS = (
     "table",
     "chart",
+    "chart-before",
     "stage_bars",
     "histogram",
     "occupancy",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 
 from subsecond.tui.screens import race_rows
 from subsecond.tui.screens.base import View
+from subsecond.tui.screens.effect_rows import event_words
 from subsecond.tui.screens.panel import Panel
 from subsecond.tui.screens.room_rows import room_brief
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.stats import SERIES_S
+from subsecond.tui.verdict import clock_words
 from subsecond.tui.widgets.bars import StageBar, StageBars
 from subsecond.tui.widgets.chart import LineChart
 from subsecond.tui.widgets.lanes import LiveLanes
@@ -32,8 +38,12 @@ class RaceView(View):
     ABOUT = (
         "The same sessions run on every pipeline. On top the verdict; then, for each pipeline and kind of agents, the "
         "median and the 95th percentile of the turns of the last minute and of the run, and the share that kept each "
-        "budget. Below, turns that are under way fill in stage by stage against their budget."
+        "budget. Below, turns that are under way fill in stage by stage against their budget. │ in the chart is the "
+        "last fault, drill or change of a parameter, while it is looked at: 4 shows what it did, o marks another."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "app.next_event", "Effect", show=False, tooltip="Mark the event before; after the first one, none")
+    ]
     DEFAULT_CSS = """
     RaceView {
         #verdict { height: 2; border-top: none; padding: 0 1; }
@@ -116,11 +126,16 @@ class RaceView(View):
         chart = self.query_one(which, LineChart)
         chart.border_title = f"p95 over 10 s, {snapshot.hello.agents[agent]}"
         now_s = snapshot.at_ps / PS_PER_S
-        limit = snapshot.limit_ps(agent)
+        limit, effect = snapshot.limit_ps(agent), snapshot.effect
+        if effect is not None:
+            lanes = [lane.info for lane in snapshot.lanes]
+            event = f"│ {clock_words(effect.event.at_ps)} {event_words(effect.event, lanes)}"
+            chart.border_title = Content(f"p95 over 10 s, {snapshot.hello.agents[agent]}  {event}")
         chart.update(
             race_rows.chart_lines(snapshot, agent),
             x_range=(max(0.0, now_s - min(CHART_S, SERIES_S)), max(now_s, 20.0)),
             budget=limit,
+            mark_x=None if effect is None else effect.event.at_ps / PS_PER_S,
         )
 
     def _other(self, snapshot: Snapshot) -> str:

@@ -187,7 +187,7 @@ def test_knobs_and_notices_have_the_time_that_they_are_given_or_the_last_one(tmp
             (5 * S, SetKnob("lane1", "model", "other")),
         ]
         assert [at for at, _ in recording.state_at(4 * S).knobs] == [3 * S]
-        assert list(recording.messages(since_ps=4 * S)) == [gauges(5 * S), Notice("info", "hello", 3)]
+        assert list(recording.messages(since_ps=4 * S)) == [gauges(5 * S), Notice("info", "hello", 3, 5 * S)]
 
 
 def test_a_clock_that_stands_still_is_written_once(tmp_path: Path) -> None:

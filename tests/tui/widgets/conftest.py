@@ -108,6 +108,17 @@ def make_chart() -> LineChart:
     return chart
 
 
+def make_chart_with_before() -> LineChart:
+    chart = LineChart("p95", x_text=lambda x: f"{x:+.0f} s")
+    xs = [float(x) for x in range(-10, 45)]
+    since = [0.4e12 if x < 0 else 0.4e12 + 1.2e12 * np.exp(-x / 15) for x in xs]
+    usual = [0.4e12 + 0.05e12 * np.sin(x / 5) for x in range(60)]
+    lines = [ChartLine(0, "trn-cs3", xs, since), ChartLine(1, "gpu", xs, [0.9e12 for _ in xs])]
+    ghosts = [ChartLine(lane, "", range(60), ys, is_ghost=True) for lane, ys in enumerate((usual, [0.8e12] * 60))]
+    chart.update([*lines, *ghosts], x_range=(-10, 60), budget=1e12, mark_x=0)
+    return chart
+
+
 def make_stage_bars() -> StageBars:
     bars = StageBars()
     rows = [StageBar(0, "trn-cs3", FAST, "96 % in time"), StageBar(1, "gpu", SLOW, "41 % in time")]
@@ -218,6 +229,7 @@ def make_snippets() -> Snippets:
 MAKERS: dict[str, Callable[[], Widget]] = {
     "table": make_table,
     "chart": make_chart,
+    "chart-before": make_chart_with_before,
     "stage_bars": make_stage_bars,
     "histogram": make_histogram,
     "occupancy": make_occupancy,
@@ -233,6 +245,7 @@ MAKERS: dict[str, Callable[[], Widget]] = {
 EMPTY: dict[str, Callable[[], Widget]] = {
     "table": lambda: LiveTable(COLUMNS, empty="No session yet."),
     "chart": lambda: LineChart("p95"),
+    "chart-before": lambda: LineChart("p95"),
     "stage_bars": StageBars,
     "histogram": Histogram,
     "occupancy": OccupancyBars,

@@ -28,9 +28,12 @@ def _random_update(kit, name, widget, rng):
                 lambda: widget.sort_by(rng.choice(("session", "last", None))),
             )
         )()
-    elif name == "chart":
+    elif name.startswith("chart"):
         xs = [float(x) for x in range(60)]
-        lines = [kit.ChartLine(lane, "x", xs, [rng.random() * 1e12 for _ in xs]) for lane in range(rng.randrange(3))]
+        lines = [
+            kit.ChartLine(lane, "x", xs, [rng.random() * 1e12 for _ in xs], name == "chart-before" and lane == 1)
+            for lane in range(rng.randrange(3))
+        ]
         widget.update(lines, x_range=(0, 60), budget=rng.choice((None, 5e11)))
     elif name == "stage_bars":
         bars = [kit.StageBar(0, "a", [rng.choice((0, rng.random() * 1e12)) for _ in kit.STAGES]) for _ in range(2)]
