@@ -16,11 +16,13 @@ from typing import Final
 import msgspec
 from aiohttp import WSMsgType, web
 
+from subsecond.engine.drills.catalog import drill_named
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
     Annotate,
     Annotation,
     Command,
+    EndDrill,
     Hello,
     InjectFault,
     KeepRecording,
@@ -29,6 +31,7 @@ from subsecond.engine.feed import (
     Notice,
     Pause,
     Resume,
+    RunDrill,
     SetKnob,
     SetLoad,
     SetSpeed,
@@ -401,7 +404,11 @@ class Service:
                     raise InputError("fault", "duration_s", duration_s, "a number of seconds above 0")
                 return list(driver.inject(FaultTable(kind, 0.0, duration_s, lane, target, value)))
             case MendFault(kind, lane, target):
-                return list(driver.mend(kind, target, lane))
+                return [*driver.mend(kind, target, lane)] or [Notice("info", f"{kind} {target} is called off")]
+            case RunDrill(name):
+                return _hold(driver, name)
+            case EndDrill(name):
+                return [*driver.end_drill(name), Notice("info", f"the drill {name} is over")]
             case Annotate(text, at_ps):
                 return [_annotation(text, driver.now_ps if at_ps is None else at_ps, driver.now_ps)]
             case SetKnob(lane, key, value):
@@ -442,6 +449,28 @@ class Service:
         self._driver = self._begin(plan)
         self._restart.set()
         return [Notice("info", f"{lane}: {key} is {value}; the run starts anew")]
+
+
+def _hold(driver: LiveDriver, name: str) -> list[Message]:
+    """A drill begins.
+
+    Raises:
+        InputError: there is no such drill, or it cannot be held now.
+    """
+    try:
+        drill = drill_named(name)
+    except InputError as error:
+        raise InputError("drill", "name", name, error.expected) from None
+    notes, strikes = driver.hold(drill)
+    told = [
+        f"{lane} is left alone: {found.reason}" if not found.spells else f"{lane} has {_counted(len(found.spells))}"
+        for lane, found in strikes.items()
+    ]
+    return [*notes, Notice("info", f"the drill {name} begins; {', '.join(told)}")]
+
+
+def _counted(faults: int) -> str:
+    return "1 fault" if faults == 1 else f"{faults} faults"
 
 
 def _annotation(text: str, at_ps: int, now_ps: int) -> Annotation:

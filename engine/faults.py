@@ -54,6 +54,7 @@ class Spell:
         name, part, shown: kind, target and value as a scenario has them.
         kind, target, value: of the core's fault that begins it; the value of a stall is the end that it was given.
         end_ps: None: it is never mended.
+        drill: name of the drill that it belongs to; empty: of none.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Spell:
     begin_ps: int
     end_ps: int | None
     value: int
+    drill: str = ""
 
     def is_in_effect(self, at_ps: int) -> bool:
         """Whether it has begun at a time, and not ended."""
@@ -71,7 +73,7 @@ class Spell:
 
     def note(self, lane: int) -> FaultNote:
         """What the feed says about it."""
-        return FaultNote(self.begin_ps, lane, self.name, self.part, self.shown, self.end_ps)
+        return FaultNote(self.begin_ps, lane, self.name, self.part, self.shown, self.end_ps, self.drill)
 
 
 def faults_of(tables: Sequence[FaultTable], pipelines: dict[str, Pipeline], where: str) -> dict[str, list[Fault]]:

@@ -17,6 +17,7 @@ __all__ = [
     "BudgetInfo",
     "Clock",
     "Command",
+    "EndDrill",
     "FaultNote",
     "Gauges",
     "Hello",
@@ -36,6 +37,8 @@ __all__ = [
     "Pause",
     "PriceInfo",
     "Resume",
+    "RunDrill",
+    "Scheduled",
     "ServerGauge",
     "ServerInfo",
     "ServiceInfo",
@@ -266,12 +269,24 @@ class ServerGauge(msgspec.Struct, frozen=True, array_like=True):
     hit_tokens: int = 0
 
 
+class Scheduled(msgspec.Struct, frozen=True, array_like=True):
+    """A fault of a drill that is to come; the fields are those of `FaultNote`."""
+
+    at_ps: int
+    kind: str
+    target: int
+    value: float | None
+    until_ps: int | None
+    drill: str
+
+
 class Gauges(msgspec.Struct, frozen=True, tag="gauges"):
     """A lane at a moment: how many turns are open, those open longest, its servers.
 
     Attributes:
         flows: transfers of KV under way, of all servers.
         faults: in effect, in words.
+        scheduled: faults of drills that have not begun.
     """
 
     at_ps: int
@@ -281,6 +296,7 @@ class Gauges(msgspec.Struct, frozen=True, tag="gauges"):
     servers: tuple[ServerGauge, ...]
     flows: int
     faults: tuple[str, ...]
+    scheduled: tuple[Scheduled, ...] = ()
 
 
 class Clock(msgspec.Struct, frozen=True, tag="clock"):
@@ -433,11 +449,26 @@ class InjectFault(msgspec.Struct, frozen=True, tag="inject"):
 
 
 class MendFault(msgspec.Struct, frozen=True, tag="mend"):
-    """Let a fault in effect end now; `None` for `lane`: on every lane where it is."""
+    """Let a fault in effect end now; `None` for `lane`: on every lane where it is.
+
+    If none of the sort is in effect, the next one that a drill has scheduled does not come.
+    """
 
     kind: str
     lane: str | None = None
     target: int = 0
+
+
+class RunDrill(msgspec.Struct, frozen=True, tag="drill"):
+    """Hold a drill of the catalog (`engine/drills`) from now on: all its faults, or none if one cannot be."""
+
+    name: str
+
+
+class EndDrill(msgspec.Struct, frozen=True, tag="end-drill"):
+    """End a drill: its faults in effect end now, those to come do not come."""
+
+    name: str
 
 
 class Annotate(msgspec.Struct, frozen=True, tag="annotate"):
@@ -454,7 +485,20 @@ class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
 
 
 Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | OutsideAgent | Annotation | Notice
-Command = SetSpeed | Pause | Resume | Step | SetLoad | SetKnob | InjectFault | MendFault | Annotate | KeepRecording
+Command = (
+    SetSpeed
+    | Pause
+    | Resume
+    | Step
+    | SetLoad
+    | SetKnob
+    | InjectFault
+    | MendFault
+    | RunDrill
+    | EndDrill
+    | Annotate
+    | KeepRecording
+)
 
 _encoder = msgspec.json.Encoder()
 _messages = msgspec.json.Decoder(Message)

@@ -99,6 +99,8 @@ def _check_gauges(hello: Hello, gauges: Gauges) -> None:
         raise ValueError("an open turn in a stage that the run does not have")
     if any(not 0 <= t.agent < len(hello.agents) for t in gauges.oldest):
         raise ValueError("an open turn of an agent kind that the run does not have")
+    if not all(math.isfinite(fault.value or 0.0) for fault in gauges.scheduled):
+        raise ValueError("a fault to come with a value that no fault has")
     if not all(-LIMIT < value < LIMIT for value in _gauge_numbers(gauges)):
         raise ValueError("gauges with a number that no run has")
 
@@ -111,6 +113,8 @@ def _gauge_numbers(gauges: Gauges) -> Iterator[int]:
         yield from (server.queued, server.batch, server.used_tokens, server.retained_tokens, server.busy_ps)
         yield from (server.flows, server.received_tokens, server.prefill_tokens, server.hit_tokens)
         yield from (server.preemptions, server.evictions)
+    for fault in gauges.scheduled:
+        yield from (fault.at_ps, fault.target, fault.until_ps or 0)
 
 
 def _check_load(hello: Hello, load: Load) -> None:

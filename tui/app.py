@@ -30,6 +30,7 @@ from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
 from subsecond.tui.screens.dialogs import Dialog, HelpDialog
+from subsecond.tui.screens.drill_dialog import DrillDialog
 from subsecond.tui.screens.economics import EconomicsView
 from subsecond.tui.screens.feel import FeelView
 from subsecond.tui.screens.help_words import words_for
@@ -282,7 +283,7 @@ class SubsecondApp(App[None]):
             return self.travel.recording is not None
         if action == "now":
             return self.travel.away is not None
-        if action == "load":
+        if action in ("load", "drill"):
             return self.travel.replay is None
         if action == "what_if":
             return self.travel.replay is not None
@@ -408,6 +409,13 @@ class SubsecondApp(App[None]):
             self.agent = (self.agent + 1) % len(self.snapshot.hello.agents)
             self.redraw()
 
+    def action_drill(self) -> None:
+        """Choose a drill for the run that goes on."""
+        if self.snapshot is None:
+            self.notify("There is no run to hold a drill on.", severity="warning", markup=False)
+        else:
+            self.push_screen(DrillDialog([lane.info for lane in self.snapshot.lanes]))
+
     def action_next_event(self) -> None:
         """Show what another event did: the one before, none after the first, then the latest."""
         snapshot = self.snapshot
@@ -502,6 +510,9 @@ class SubsecondApp(App[None]):
         if self.snapshot is not None:
             words = "Another value for a parameter, by its name: pipeline.parameter"
             yield SystemCommand("Set parameter…", words, lambda: self.push_screen(ParameterPalette()))
+        if self.snapshot is not None and self.check_action("drill", ()):
+            words = "Break parts on purpose, as a drill of the catalog has it"
+            yield SystemCommand("Hold a drill…", words, self.action_drill)
         yield from (command for command in super().get_system_commands(screen) if command.title != "Quit")
 
     def _commands(self, screen: Screen[object]) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:

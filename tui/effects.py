@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subsecond.engine.feed import FaultNote, Hello
+from subsecond.engine.feed import FaultNote, Hello, Scheduled
 from subsecond.tui.events import Event, Events, Turned
 from subsecond.tui.recovery import Known, RecoverySoFar, RecoveryTracker
 from subsecond.tui.stats import Points, SeriesBuilder
@@ -55,6 +55,7 @@ class Effect:
         against: the event whose time before is compared with; the event itself, or the first that is remembered.
         from_ps, to_ps: begin and end of that time.
         since_ps: up to when turns are counted.
+        last_ps: when the last of its faults begins, those that are to come included.
         others: events between `against` and the event.
         kinds: by lane and agent kind.
     """
@@ -64,6 +65,7 @@ class Effect:
     from_ps: int
     to_ps: int
     since_ps: int
+    last_ps: int
     others: int
     kinds: tuple[tuple[KindEffect, ...], ...]
 
@@ -163,6 +165,7 @@ class Effects:
         now_ps: int,
         lines: Sequence[Sequence[SeriesBuilder]],
         known: Sequence[Sequence[Known]],
+        coming: Sequence[Scheduled] = (),
         *,
         is_first: bool = False,
     ) -> Effect | None:
@@ -170,6 +173,7 @@ class Effects:
 
         Args:
             lines, known: of each lane and agent kind.
+            coming: faults of drills that are to come.
             is_first: compare with what was before the first event that is remembered.
         """
         place = next((i for i, event in enumerate(self.events) if event.number == number), None)
@@ -179,6 +183,8 @@ class Effects:
         event = self.events[place]
         against = self.events[0] if is_first else event
         watched, base = by_number[event.number], by_number[against.number]
+        own = [fault.at_ps for fault in coming if event.drill and fault.drill == event.drill]
+        last_ps = max([event.last_ps, *own])
         end_ps = min(now_ps, event.at_ps + WATCH_S * PS_PER_S)
         kinds = []
         for lane in range(self._num_lanes):
@@ -189,7 +195,7 @@ class Effects:
                 since = line.points(event.at_ps // PS_PER_S - LEAD_S, end_ps // PS_PER_S)
                 waits = now_ps - told.open_ps[0] if told.open_ps and now_ps == end_ps else 0
                 before = base.kinds[lane][kind].before.tallied()
-                found.append(track.effect(before, was, since, waits, track.recovery.look(told, event.last_ps)))
+                found.append(track.effect(before, was, since, waits, track.recovery.look(told, last_ps)))
             kinds.append(tuple(found))
         others = 0 if against is event else place
-        return Effect(event, against, base.from_ps, base.at_ps, end_ps, others, tuple(kinds))
+        return Effect(event, against, base.from_ps, base.at_ps, end_ps, last_ps, others, tuple(kinds))

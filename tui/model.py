@@ -20,6 +20,7 @@ from subsecond.engine.feed import (
     Message,
     Notice,
     OutsideAgent,
+    Scheduled,
     ServerInfo,
     TurnEnd,
 )
@@ -154,8 +155,9 @@ class Model:
             return None
         for lane in self._lanes:
             lane.count()
+        coming = [fault for lane in self._lanes for fault in lane.scheduled]
         lines, known = [lane.lines for lane in self._lanes], [lane.known for lane in self._lanes]
-        return self._effects.view(number, self._at_ps, lines, known, is_first=is_first)
+        return self._effects.view(number, self._at_ps, lines, known, coming, is_first=is_first)
 
     def _add_fault(self, fault: FaultNote) -> None:
         """Keep a fault; one that is told again with another end takes the place of the first."""
@@ -247,6 +249,11 @@ class _LaneModel:
         if self._open is not None:
             self.known = [_known(self._open, kind) for kind in range(len(self._budgets))]
         self._open = turns
+
+    @property
+    def scheduled(self) -> tuple[Scheduled, ...]:
+        """Faults of drills that are to come."""
+        return () if self._gauges is None else self._gauges.scheduled
 
     @property
     def lines(self) -> list[SeriesBuilder]:

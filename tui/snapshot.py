@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import BudgetInfo, Clock, FaultNote, Gauges, Hello, LaneInfo, Load, Notice, OpenTurn, TurnEnd
+from subsecond.engine.feed import (
+    BudgetInfo,
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    LaneInfo,
+    Load,
+    Notice,
+    OpenTurn,
+    Scheduled,
+    TurnEnd,
+)
 from subsecond.tui.effects import Effect
 from subsecond.tui.events import Event
 from subsecond.tui.open_turns import OpenTurns
@@ -168,6 +180,22 @@ class Snapshot:
     def is_in_effect(self, fault: FaultNote) -> bool:
         """Whether a fault has not ended; those that are to begin are not told."""
         return fault.until_ps is None or self.at_ps < fault.until_ps
+
+    @property
+    def scheduled(self) -> list[tuple[int, Scheduled]]:
+        """Faults of drills that are to come, with the places of their lanes, by time."""
+        found = [
+            (lane, fault)
+            for lane, view in enumerate(self.lanes)
+            for fault in (() if view.gauges is None else view.gauges.scheduled)
+        ]
+        return sorted(found, key=lambda one: one[1].at_ps)
+
+    @property
+    def drills(self) -> tuple[str, ...]:
+        """Names of the drills under way."""
+        active = [fault.drill for fault in self.faults if self.is_in_effect(fault)]
+        return tuple(dict.fromkeys(name for name in (*active, *(f.drill for _, f in self.scheduled)) if name))
 
     @property
     def has_turns(self) -> bool:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
-from subsecond.engine.core.config import MAX_PS, FaultKind
+from subsecond.engine.core.config import MAX_PS
+from subsecond.engine.drills.catalog import Drill
+from subsecond.engine.drills.striking import Strike, strike
 from subsecond.engine.errors import InputError
-from subsecond.engine.faults import Spell, spells_of
+from subsecond.engine.faults import spells_of
 from subsecond.engine.feed import Clock, FaultNote, Gauges, Hello, Load, Message, Notice, TurnEnd
 from subsecond.engine.hello import hello_of
 from subsecond.engine.latency.knobs import changed_costs, differ_in_step_times_alone
@@ -18,7 +20,7 @@ from subsecond.engine.scenario import FaultTable
 from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .clock import PacedClock
-from .faultboard import FaultBoard
+from .faultboard import FaultBoard, at_zero, later
 from .lane import LiveLane
 from .lateness import Lateness
 from .outside import OutsideAgents
@@ -207,10 +209,11 @@ class LiveDriver:
         now = self.reached_ps
         faults = self._faults.words(lane.number, now + 1)
         outside = self.outside.open_turns(lane.number, now)
-        return lane.gauges(now, faults, outside, self.outside.num_open_turns(lane.number))
+        scheduled = self._faults.scheduled(lane.number, now + 1)
+        return lane.gauges(now, faults, outside, self.outside.num_open_turns(lane.number), scheduled)
 
     def begun_faults(self) -> list[FaultNote]:
-        """Faults of the scenario that have begun since the last call."""
+        """Faults of the scenario and of drills that have begun since the last call."""
         return self._faults.take_begun(self.now_ps)
 
     def clock_message(self, wall_s: float) -> Clock:
@@ -273,13 +276,51 @@ class LiveDriver:
         """
         now = self.now_ps + 1
         pipelines = {lane.name: lane.pipeline.core for lane in self.lanes}
-        found = spells_of([_at_zero(table)], pipelines, "fault")
-        notes = [self._faults.add(lane.number, _later(spell, now)) for lane in self.lanes for spell in found[lane.name]]
+        found = spells_of([at_zero(table)], pipelines, "fault")
+        spells = [(lane.number, [later(spell, now) for spell in found[lane.name]]) for lane in self.lanes]
+        notes = [note for number, own in spells for note in self._faults.add(number, own, now)]
+        self.poke()
+        return notes
+
+    def hold(self, drill: Drill) -> tuple[list[FaultNote], dict[str, Strike]]:
+        """Let all faults of a drill happen at their times, counted from now, or none of them.
+
+        Returns:
+            Those that begin now, and by lane what the drill does to it, times counted from its beginning.
+
+        Raises:
+            InputError: it is under way, strikes no lane, or cannot be.
+        """
+        now = self.now_ps + 1
+        if self._faults.is_held(drill.name, now):
+            raise InputError("drill", "name", drill.name, "a drill that is not under way: it ends first")
+        strikes = strike(drill, {lane.name: lane.pipeline.core for lane in self.lanes}, 0.0, drill.name)
+        if not any(found.spells for found in strikes.values()):
+            why = "; ".join(f"{name}: {found.reason}" for name, found in strikes.items())
+            raise InputError("drill", "name", drill.name, f"a drill that strikes a pipeline of this run ({why})")
+        spells = {
+            lane.number: [replace(later(spell, now), drill=drill.name) for spell in strikes[lane.name].spells]
+            for lane in self.lanes
+        }
+        notes = [note for number, own in spells.items() for note in self._faults.add(number, own, now)]
+        self.poke()
+        return notes, strikes
+
+    def end_drill(self, name: str) -> list[FaultNote]:
+        """Let a drill end now: what is in effect of it ends, what is to come does not come.
+
+        Returns:
+            The faults that have ended, with this as their end.
+
+        Raises:
+            InputError: no such drill is under way.
+        """
+        notes = self._faults.end_drill(name, self.now_ps + 1)
         self.poke()
         return notes
 
     def mend(self, kind: str, target: int, lane: str | None = None) -> list[FaultNote]:
-        """Let a fault in effect end now, on one lane or on all.
+        """Let a fault in effect end now, on one lane or on all; if there is none, call off the next one of a drill.
 
         Returns:
             The faults that have ended, with this as their end.
@@ -306,21 +347,3 @@ class LiveDriver:
         lane.pipeline = pipeline
         self.poke()
         return now
-
-
-def _at_zero(table: FaultTable) -> FaultTable:
-    """The same fault at time 0."""
-    return FaultTable(table.kind, 0.0, table.duration_s, table.pipeline, table.target, table.value)
-
-
-def _later(spell: Spell, by_ps: int) -> Spell:
-    """The same fault at a later time; the value of a stall is its end.
-
-    Raises:
-        InputError: it would end beyond all times that the core can reckon with.
-    """
-    end = None if spell.end_ps is None else spell.end_ps + by_ps
-    if end is not None and end > MAX_PS:
-        raise InputError("fault", "duration_s", (end - by_ps) / PS_PER_S, "a shorter one, or none")
-    value = spell.value + by_ps if spell.kind is FaultKind.STALL_UNTIL else spell.value
-    return replace(spell, begin_ps=spell.begin_ps + by_ps, end_ps=end, value=value)

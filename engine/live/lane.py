@@ -11,7 +11,7 @@ from subsecond.engine.budgets import Budget
 from subsecond.engine.core.config import Pool, Workload
 from subsecond.engine.core.engine import Engine
 from subsecond.engine.core.results import STAGES, Results
-from subsecond.engine.feed import Gauges, OpenTurn, ServerGauge, TurnEnd
+from subsecond.engine.feed import Gauges, OpenTurn, Scheduled, ServerGauge, TurnEnd
 from subsecond.engine.latency.pipelines import BuiltPipeline
 from subsecond.engine.turns import TOOLS, turns_of
 from subsecond.engine.workload.runs import ranks
@@ -110,7 +110,12 @@ class LiveLane:
         return [TurnEnd(self.number, *row) for row in rows]
 
     def gauges(
-        self, now_ps: int, faults: tuple[str, ...], outside: Sequence[OpenTurn] = (), num_outside: int = 0
+        self,
+        now_ps: int,
+        faults: tuple[str, ...],
+        outside: Sequence[OpenTurn] = (),
+        num_outside: int = 0,
+        scheduled: tuple[Scheduled, ...] = (),
     ) -> Gauges:
         """The lane at the time that its engine has reached.
 
@@ -118,13 +123,14 @@ class LiveLane:
             outside: turns of agents from outside, the oldest first. They are described before all others: whoever
                 connected an agent looks for it.
             num_outside: how many of them there are.
+            scheduled: faults of drills that are to come.
         """
         oldest, count = open_turns(self.engine, self._turns, self.engine.sessions(), self._outside, now_ps)
         if outside:
             oldest = tuple(sorted((*outside, *oldest[: MOST_OPEN - len(outside)]), key=lambda turn: turn.start_ps))
         servers = self._servers()
         flows = sum(server.flows for server in servers)
-        return Gauges(now_ps, self.number, count + num_outside, oldest, servers, flows, faults)
+        return Gauges(now_ps, self.number, count + num_outside, oldest, servers, flows, faults, scheduled)
 
     def _servers(self) -> tuple[ServerGauge, ...]:
         core = self.pipeline.core

@@ -28,6 +28,7 @@ from subsecond.engine.feed import (
     Annotation,
     Clock,
     Command,
+    EndDrill,
     FaultNote,
     Gauges,
     Hello,
@@ -38,6 +39,7 @@ from subsecond.engine.feed import (
     Notice,
     Pause,
     Resume,
+    RunDrill,
     SetKnob,
     SetLoad,
     SetSpeed,
@@ -170,6 +172,38 @@ def test_faults_of_the_scenario_are_told_when_they_begin() -> None:
             await until(socket, FaultNote, lambda told: told.until_ps is not None)
 
     served(test, plan=faulty_plan)
+
+
+def test_a_drill_is_held_told_and_ended_for_everybody_and_a_bad_one_disturbs_nobody() -> None:
+    async def test(url: str) -> None:
+        async with connect(url) as one, connect(url) as other:
+            await ask(one, RunDrill("rolling-restrat"))
+            refused = await until(one, Notice, lambda notice: notice.level == "error")
+            assert "rolling-restart" in refused.text
+            await ask(one, EndDrill("rolling-restart"))
+            assert "there is none" in (await until(one, Notice, lambda notice: "end-drill" in notice.text)).text
+            await ask(one, Pause())
+            await until(one, Clock, lambda clock: clock.paused)
+            await ask(one, RunDrill("rolling-restart"))
+            notes = {note.lane: note for note in [await until(other, FaultNote) for _ in range(2)]}
+            assert {(note.kind, note.drill) for note in notes.values()} == {
+                ("prefill_down", "rolling-restart"),
+                ("gpu_down", "rolling-restart"),
+            }
+            told = await until(other, Notice, lambda notice: "begins" in notice.text)
+            assert told.text.startswith("the drill rolling-restart begins; trn-cs3 has 2 faults")
+            gauges = await until(other, Gauges, lambda gauges: gauges.lane == 0 and bool(gauges.scheduled))
+            assert [(f.kind, f.drill) for f in gauges.scheduled] == [("decode_down", "rolling-restart")]
+            await ask(other, RunDrill("rolling-restart"))
+            assert "not under way" in (await until(other, Notice, lambda notice: notice.level == "error")).text
+            await ask(other, MendFault("decode_down"))
+            await until(one, Notice, lambda notice: notice.text == "decode_down 0 is called off")
+            await ask(other, EndDrill("rolling-restart"))
+            ended = await until(one, FaultNote, lambda note: note.until_ps != notes[note.lane].until_ps)
+            assert ended == msgspec.structs.replace(notes[ended.lane], until_ps=ended.until_ps)
+            await until(one, Gauges, lambda gauges: not gauges.scheduled and not gauges.faults)
+
+    served(test)
 
 
 def test_a_knob_that_changes_step_times_goes_on_and_another_starts_anew() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -12,11 +13,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from subsecond.engine.faults import FAULT_KINDS
-from subsecond.engine.feed import FaultNote, InjectFault, LaneInfo, MendFault
+from subsecond.engine.feed import EndDrill, InjectFault, LaneInfo, MendFault
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.screens.fault_words import fault_words
 
-__all__ = ["DURATIONS_S", "VALUES", "FaultDialog", "MendDialog", "fault_choices"]
+__all__ = ["DURATIONS_S", "VALUES", "FaultDialog", "MendDialog", "Mending", "fault_choices"]
 
 #: Seconds for which a fault lasts, to choose from; None: for good.
 DURATIONS_S: Final = (5.0, 10.0, 30.0, 60.0, 300.0, None)
@@ -134,28 +135,28 @@ class FaultDialog(Dialog):
         self.dismiss()
 
 
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """Something that can be ended: what it is in words, and the command that ends it."""
+
+    words: str
+    command: MendFault | EndDrill
+
+
 class MendDialog(Dialog):
-    """Choose which of several faults in effect ends.
+    """Choose what ends: a fault in effect, one to come, or all of a drill."""
 
-    Args:
-        faults: with their lanes.
-    """
+    ABOUT = "Faults in effect, faults of drills that are to come, and the drills; enter ends the chosen one now."
 
-    ABOUT = "Faults in effect; enter lets the chosen one end now."
-
-    def __init__(self, faults: Sequence[tuple[LaneInfo, FaultNote]]) -> None:
+    def __init__(self, choices: Sequence[Mending]) -> None:
         super().__init__()
-        self._faults = tuple(faults)
+        self._choices = tuple(choices)
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Mend (enter mends, escape closes)"
-            yield OptionList(
-                *(Option(f"{lane.name}: {fault_words(f.kind, f.target, f.value, lane)}") for lane, f in self._faults),
-                markup=False,
-            )
+            yield OptionList(*(Option(choice.words) for choice in self._choices), markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        lane, fault = self._faults[event.option_index]
-        self.dashboard.command(MendFault(fault.kind, lane.name, fault.target))
+        self.dashboard.command(self._choices[event.option_index].command)
         self.dismiss()

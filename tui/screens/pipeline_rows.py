@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import FaultNote, LaneInfo, ParameterInfo
+from subsecond.engine.feed import EndDrill, FaultNote, LaneInfo, MendFault, ParameterInfo, Scheduled
 from subsecond.tui.knobs import default_of
+from subsecond.tui.screens.fault_dialogs import Mending
 from subsecond.tui.screens.fault_words import fault_words
 from subsecond.tui.snapshot import LaneView, Snapshot
 from subsecond.tui.verdict import clock_words
@@ -17,7 +18,7 @@ from subsecond.tui.widgets.chart import ChartLine
 from subsecond.tui.widgets.table import TableRow
 from subsecond.tui.widgets.text import NOTHING
 
-__all__ = ["fault_key", "fault_rows", "has_link", "most_line", "parameter_row", "queued_line", "server_bars"]
+__all__ = ["fault_rows", "has_link", "mendings", "most_line", "parameter_row", "queued_line", "server_bars"]
 
 Shares = NDArray[np.float64]
 PS_PER_S = 10**12
@@ -91,13 +92,28 @@ def most_line(place: int, lane: LaneView, shares: Shares) -> ChartLine:
 
 
 def fault_rows(snapshot: Snapshot) -> list[TableRow]:
-    """Faults, those in effect first, the latest of each first."""
+    """Faults, those in effect first, then those to come, the next one first, then those that are over."""
     latest = list(reversed(snapshot.faults))
     active = [fault for fault in latest if snapshot.is_in_effect(fault)]
     rows = [_fault_row(snapshot, fault, is_active=True) for fault in active]
     rows += _untold_rows(snapshot, active)
+    rows += [_coming_row(snapshot, lane, fault) for lane, fault in snapshot.scheduled]
     rows += [_fault_row(snapshot, fault, is_active=False) for fault in latest if fault not in active]
     return rows
+
+
+def mendings(snapshot: Snapshot) -> dict[str, Mending]:
+    """What can be ended: the drills, faults in effect, those to come; the keys of faults are those of `fault_rows`."""
+    found = {f"drill {name}": Mending(f"all of the drill {name}", EndDrill(name)) for name in snapshot.drills}
+    both: list[tuple[int, FaultNote | Scheduled]] = [(f.lane, f) for f in snapshot.faults if snapshot.is_in_effect(f)]
+    both += snapshot.scheduled
+    for place, fault in both:
+        lane = snapshot.hello.lanes[place]
+        words = f"{lane.name}: {_drilled(fault, lane)}"
+        if isinstance(fault, Scheduled):
+            words = f"{words}, at {clock_words(fault.at_ps)}"
+        found[_fault_key(place, fault)] = Mending(words, MendFault(fault.kind, lane.name, fault.target))
+    return found
 
 
 def _untold_rows(snapshot: Snapshot, active: Sequence[FaultNote]) -> list[TableRow]:
@@ -118,10 +134,22 @@ def _fault_row(snapshot: Snapshot, fault: FaultNote, *, is_active: bool) -> Tabl
         word = "! until" if is_active else "mended at" if fault in snapshot.mended else "over since"
         state = f"{word} {clock_words(fault.until_ps)}"
     lane = snapshot.hello.lanes[fault.lane]
+    cells = (clock_words(fault.at_ps), lane.name, _drilled(fault, lane), state)
+    return TableRow(_fault_key(fault.lane, fault), cells, ink="bad" if is_active else "quiet")
+
+
+def _drilled(fault: FaultNote | Scheduled, lane: LaneInfo) -> str:
+    """A fault in words, and the drill that it belongs to."""
     words = fault_words(fault.kind, fault.target, fault.value, lane)
-    cells = (clock_words(fault.at_ps), lane.name, words, state)
-    return TableRow(fault_key(fault), cells, ink="bad" if is_active else "quiet")
+    return f"{fault.drill}: {words}" if fault.drill else words
 
 
-def fault_key(fault: FaultNote) -> str:
-    return f"{fault.at_ps} {fault.lane} {fault.kind} {fault.target}"
+def _coming_row(snapshot: Snapshot, lane: int, fault: Scheduled) -> TableRow:
+    info = snapshot.hello.lanes[lane]
+    wait_s = max(0, fault.at_ps - snapshot.at_ps) // PS_PER_S
+    cells = (clock_words(fault.at_ps), info.name, _drilled(fault, info), f"scheduled, in {wait_s} s")
+    return TableRow(_fault_key(lane, fault), cells)
+
+
+def _fault_key(lane: int, fault: FaultNote | Scheduled) -> str:
+    return f"{fault.at_ps} {lane} {fault.kind} {fault.target}"

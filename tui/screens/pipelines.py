@@ -8,17 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from subsecond.engine.feed import MendFault
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.effect_panel import EffectPanel
-from subsecond.tui.screens.fault_dialogs import FaultDialog, MendDialog
+from subsecond.tui.screens.fault_dialogs import FaultDialog, MendDialog, Mending
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.knob_dialog import KnobDialog
 from subsecond.tui.screens.panel import Panel
 from subsecond.tui.screens.pipeline_rows import (
-    fault_key,
     fault_rows,
     has_link,
+    mendings,
     most_line,
     parameter_row,
     queued_line,
@@ -51,17 +50,19 @@ class PipelinesView(View):
         "Every server with its KV memory, batch and queue; link: how much of its rate is in use, flows: transfers "
         "under way; hits: how much of the prompts the prefix cache had, in the last minute and in the whole run. "
         "Below, what waits, how busy the servers and the links are; after a fault, a drill or a change of a "
-        "parameter, what that did (o: another event); faults: x breaks a part, m mends it; and the parameters of "
-        "one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands before a value "
-        "that is not the catalog's."
+        "parameter, what that did (o: another event); faults: x breaks a part, d holds a drill, m mends; and the "
+        "parameters of one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands "
+        "before a value that is not the catalog's."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "fault", "Fault", tooltip="Break a part of a pipeline for a while"),
-        Binding("m", "mend", "Mend", tooltip="End a fault that is in effect"),
+        Binding("m", "mend", "Mend", tooltip="End a fault or a drill, or call off what is to come of one"),
+        Binding("d", "app.drill", "Drill", tooltip="Break parts on purpose, as a drill of the catalog has it"),
         Binding("o", "app.next_event", "Effect", tooltip="What the event before did; after the first one, none"),
         Binding(
             "O", "app.other_base", "Effect against the first", show=False, tooltip="Compare with before the first event"
         ),
+        Binding("d", "app.why('drill')", show=False),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show parameters that contain these words"),
         Binding("escape", "back", "Back", tooltip="Drop the filter, or go back", show=False),
         Binding("p", "next_lane", "Next pipeline", tooltip="Show the parameters of the next pipeline"),
@@ -197,24 +198,22 @@ class PipelinesView(View):
             self.dashboard.go_back()
 
     def action_mend(self) -> None:
-        """Mend the fault under the cursor, or the only one; ask which where there are several."""
-        snapshot = self.dashboard.snapshot
-        active = [] if snapshot is None else [f for f in snapshot.faults if snapshot.is_in_effect(f)]
-        if snapshot is None or not active:
+        """End what is under the cursor, or the only thing there is to end; ask which where there are several."""
+        choices = {} if self.dashboard.snapshot is None else mendings(self.dashboard.snapshot)
+        if not choices:
             self.notify("Nothing is broken.", severity="warning", markup=False)
             return
-        named = [(snapshot.hello.lanes[fault.lane], fault) for fault in active]
         table = self.query_one("#faults", LiveTable)
         if table.has_focus:
-            named = [one for one in named if fault_key(one[1]) == table.cursor_key]
-            if not named:
+            choices = {key: choice for key, choice in choices.items() if key == table.cursor_key}
+            if not choices:
                 self.notify("There is nothing to mend in this line.", severity="warning", markup=False)
                 return
-        if len(named) == 1:
-            lane, fault = named[0]
-            self.dashboard.command(MendFault(fault.kind, lane.name, fault.target))
+        found: list[Mending] = list(choices.values())
+        if len(found) == 1:
+            self.dashboard.command(found[0].command)
         else:
-            self.app.push_screen(MendDialog(named))
+            self.app.push_screen(MendDialog(found))
 
     def action_fault(self) -> None:
         snapshot = self.dashboard.snapshot

@@ -48,7 +48,7 @@ def test_everything_is_in_the_file(mqtt: SimpleNamespace, tmp_path: Path) -> Non
         voice = mqtt.Voice(mqtt.broker)
         told = [one for one in playground()[1:] if isinstance(one, NUMBERED)]
         latest = {type(one): one for one in playground() if isinstance(one, Clock | Load | Gauges)}
-        told += [FaultNote(10**12, 0, "slow", 0, 2.0, None), Notice("info", "read me")]
+        told += [FaultNote(10**12, 0, "slow", 0, 2.0, None), Notice("info", "read me", at_ps=2 * 10**12)]
         voice.put([*told, KnobTurned(3 * 10**12, "gpu", "network_ms", 7.0), *latest.values()])
         recorders = Recorders(mqtt, mqtt.broker, tmp_path / "a.subsecond")
         await recorders.until_turns(sum(isinstance(one, TurnEnd) for one in told))
