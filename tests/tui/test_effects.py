@@ -116,8 +116,8 @@ def test_counts_are_those_of_the_turns_whenever_they_were_told(
         for kind, agent in enumerate(HELLO.agents):
             own = [t for t in ended if (t.lane, t.agent) == (lane, kind) and t.state != TurnState.CANCELLED]
             effect = found.kinds[lane][kind]
-            spans = {effect.before: (before, begin), effect.since: (begin, begin + WATCH_S * S)}
-            for tallied, (low, high) in spans.items():
+            spans = ((effect.before, before, begin), (effect.since, begin, begin + WATCH_S * S))
+            for tallied, low, high in spans:
                 there = [t for t in own if low <= t.end_ps < high]
                 took = sorted(FOREVER if t.state == TurnState.FAILED else t.latency_ps for t in there)
                 late = [t for t in there if t.state == TurnState.ANSWERED and t.latency_ps > LIMITS[agent]]

@@ -45,9 +45,9 @@ def test_it_is_that_of_the_whole_run_and_never_taken_back(
         found.append(tracker.look(Known(now, [], now), last))
     width = found[-1].width_ps
     own = before | (start >= BEGIN)
-    none = np.full(int(own.sum()), -1)
-    never = np.zeros(len(none), np.bool_)
-    spans = Spans(start[own], took[own], none, never, never, 0, STOP)
+    usual = np.where(before, took, -1)[own]  # of the turns since, nobody knows what they usually take
+    never = np.zeros(len(usual), np.bool_)
+    spans = Spans(start[own], took[own], usual, never, never, 0, STOP)
     expected = recovery_of(spans, BEGIN, last, width)
     assert found[-1].before_ps == expected.before_ps
     assert found[-1].after_ps == expected.after_ps
