@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import Any, Final
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.sweep.rows import Row
@@ -22,10 +22,20 @@ from .memory import KEEPING
 from .remote import check_worker
 from .tasks import Order
 
-__all__ = ["LOCAL", "Cluster"]
+__all__ = ["LOCAL", "LOCAL_OPTIONS", "Cluster"]
 
 #: Stands for processes of this machine.
 LOCAL = "local"
+#: Processes of one thread, without limits on memory, as threads have none. There is no dashboard, but a server for one
+#: is started in any case: at a port that is free.
+LOCAL_OPTIONS: Final[dict[str, Any]] = {
+    "threads_per_worker": 1,
+    "processes": True,
+    "memory_limit": 0,
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+    "silence_logs": logging.CRITICAL,
+}
 #: Seconds that a scheduler, and its first worker, may take to answer.
 _ANSWER_S = 30
 
@@ -65,11 +75,8 @@ class Cluster:
 
     def _local_client(self, stack: ExitStack, processes: int) -> Any:
         distributed = _distributed()
-        # without limits on memory, as threads have none; without a dashboard, whose port may be in use
-        options = {"memory_limit": 0, "dashboard_address": None, "silence_logs": logging.CRITICAL}
         with _keeping_memory():
-            started = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, processes=True, **options)
-            cluster = stack.enter_context(started)
+            cluster = stack.enter_context(distributed.LocalCluster(n_workers=processes, **LOCAL_OPTIONS))
         return stack.enter_context(distributed.Client(cluster, set_as_default=False))
 
     def _remote_client(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ import pytest
 from support.sweeps import QUICK, bytes_of, many_tasks, perform, small_sweep
 
 from subsecond.agents.sweep import work
-from subsecond.agents.sweep.cluster import Cluster
+from subsecond.agents.sweep.cluster import LOCAL_OPTIONS, Cluster
 from subsecond.agents.sweep.sweep import Executor, Sweep, run_sweep
 from subsecond.agents.sweep.tasks import Order
 from subsecond.agents.sweep.threads import Threads
@@ -41,8 +40,7 @@ def cluster() -> Iterator[str]:
     """Address of a scheduler with two workers, which come back when they are killed."""
     from distributed import LocalCluster
 
-    options = {"dashboard_address": None, "silence_logs": logging.CRITICAL, "memory_limit": 0}
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **options) as started:
+    with LocalCluster(n_workers=2, **LOCAL_OPTIONS) as started:
         yield started.scheduler_address
 
 

@@ -1,0 +1,52 @@
+"""Ctrl-C in a real process: everything that was started ends, and what is finished is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.processes import DEADLINE_S, is_alive, until
+
+from subsecond.engine.sweep.reader import read_sweep
+
+#: More than anybody waits for.
+LONG = """
+scenario = "playground"
+replicas = 5000
+[set]
+duration_s = 20
+"""
+
+
+@pytest.mark.parametrize("where", [(), ("--cluster", "local")], ids=["threads", "processes"])
+def test_ctrl_c_ends_a_sweep_and_keeps_what_is_finished(tmp_path: Path, where: tuple[str, ...]) -> None:
+    (tmp_path / "long.toml").write_text(LONG)
+    command = [sys.executable, "-c", "from subsecond.tui.cli import main; main()", "sweep", "long.toml", *where]
+    # a session of its own: as in a terminal, Ctrl-C goes to all of its processes
+    sweep = subprocess.Popen(
+        [*command, "--threads", "2"], cwd=tmp_path, stdout=-1, stderr=-1, text=True, start_new_session=True
+    )
+    folder = tmp_path / "long.sweep"
+    until(lambda: any((folder / "tasks").glob("*.parquet")) or sweep.poll() is not None, "a task is finished")
+    members = _session(sweep.pid)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=DEADLINE_S)
+    assert (sweep.returncode, out) == (130, "")
+    assert err.count("\n") == 1, err
+    assert "the same command goes on from there" in err
+    until(lambda: not any(is_alive(member) for member in members), "all processes have ended")
+    results = read_sweep(folder)
+    assert 0 < results.runs < 5000
+    assert not results.failures
+    assert list((folder / "tasks").glob(".*")) == []
+
+
+def _session(leader: int) -> list[int]:
+    """Processes of a session."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,sid="], check=True, capture_output=True, text=True)
+    rows = (map(int, line.split()) for line in listing.stdout.splitlines())
+    return [process for process, session in rows if session == leader]
