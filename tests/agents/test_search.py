@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsecond.agents.study.search import NEIGHBOURS, Boundary, Trial, search
@@ -38,6 +38,7 @@ def falling(kept: int, doubt: int = 0) -> Attainment:
     return attainment
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.integers(1, 3000), st.integers(0, 4000), st.integers(0, 50))
 def test_where_attainment_falls_the_search_finds_what_a_scan_finds(most: int, kept: int, doubt: int) -> None:
     boundary, asked = found(most, falling(kept, doubt))
@@ -54,6 +55,7 @@ def test_where_attainment_falls_the_search_finds_what_a_scan_finds(most: int, ke
     assert tuple(trial.load for trial in boundary.trials) == tuple(sorted(asked))
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.integers(1, 200), st.lists(st.sampled_from([0.80, 0.89, 0.91, 1.0]), min_size=200, max_size=200))
 def test_whatever_runs_show_the_boundary_is_one_and_what_disagrees_is_said(most: int, shares: list[float]) -> None:
     def attainment(load: int) -> Share:

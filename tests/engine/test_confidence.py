@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subsecond.engine.confidence import difference_of, share_of, student_quantile
@@ -39,6 +39,7 @@ def test_quantiles_beyond_the_distribution_are_refused(share: float, freedom: in
 runs = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=12)
 
 
+@settings(deadline=None)  # a busy machine
 @given(runs)
 def test_the_share_is_that_of_all_turns_and_lies_in_its_interval(counts: list[tuple[int, int]]) -> None:
     met, total = [m for m, _ in counts], [m + missed for m, missed in counts]
@@ -71,6 +72,7 @@ def test_equal_runs_give_the_usual_interval() -> None:
     assert share.high == pytest.approx(shares.mean() + reach, abs=1e-6)
 
 
+@settings(deadline=None)  # a busy machine
 @given(runs, st.integers(0, 5))
 def test_a_difference_of_paired_runs_has_its_sign_and_none_to_itself(counts: list[tuple[int, int]], more: int) -> None:
     met, total = [m for m, _ in counts], [m + missed for m, missed in counts]
