@@ -18,4 +18,6 @@ WIDGETS = (
     "slider",
     "timeline",
     "snippets",
+    "heat",
+    "spans",
 )

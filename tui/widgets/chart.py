@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
-from subsecond.tui.widgets.text import clock_text, lane_mark, round_above, time_text, width_of
+from subsecond.tui.widgets.text import clean, clock_text, lane_mark, round_above, time_text, width_of
 
 __all__ = ["PATTERNS", "ChartLine", "LineChart"]
 
@@ -57,6 +57,7 @@ class _Data:
     budget: float | None
     budget_word: str
     mark_x: float | None
+    ticks: tuple[tuple[float, str], ...]
 
 
 class LineChart(Canvas):
@@ -84,6 +85,10 @@ class LineChart(Canvas):
         self._x_text = x_text or clock_text
         self._data: _Data | None = None
 
+    def call(self, title: str, y_text: Callable[[float], str]) -> None:
+        """Be about something else: first words of the legend, and how values are written."""
+        self._title, self._y_text = title, y_text
+
     def update(
         self,
         lines: Sequence[ChartLine],
@@ -93,6 +98,7 @@ class LineChart(Canvas):
         budget: float | None = None,
         budget_word: str = "budget",
         mark_x: float | None = None,
+        ticks: Sequence[tuple[float, str]] = (),
     ) -> None:
         """Show lines.
 
@@ -101,6 +107,7 @@ class LineChart(Canvas):
             y_max: upper end of the y axis (its lower end is 0); None: a round number above values and budget.
             budget: y of the budget line; None: there is none. `budget_word`: what the legend calls it.
             mark_x: x of a mark (the moment that is shown in a rewind); None: no mark.
+            ticks: places on the x axis with their labels, from left to right; empty: its ends are written.
         """
         low, high = x_range
         drawn = tuple(_within(line, low, high) for line in lines)
@@ -108,7 +115,7 @@ class LineChart(Canvas):
         if high > low and any(sum(y is not None for y in line.ys) >= 2 for line in drawn):
             values = [y for line in drawn for y in line.ys if y is not None]
             top = y_max if y_max is not None and y_max > 0 else round_above(max([*values, budget or 0.0]))
-            self._data = _Data(drawn, low, high, top, budget, budget_word, mark_x)
+            self._data = _Data(drawn, low, high, top, budget, budget_word, mark_x, tuple(ticks))
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
@@ -145,6 +152,8 @@ class LineChart(Canvas):
 
     def _axis(self, data: _Data, width: int, label: int) -> Row:
         line = Line(width)
+        if data.ticks:
+            return _ticks(data, line, label)
         start, end = self._x_text(data.low), self._x_text(data.high)
         line.put(label, start, "quiet")
         if width - label >= width_of(start) + width_of(end) + 2:
@@ -182,6 +191,18 @@ class LineChart(Canvas):
 
 def _ink(line: ChartLine) -> str:
     return "quiet" if line.is_ghost else line_ink(line.lane)
+
+
+def _ticks(data: _Data, line: Line, label: int) -> Row:
+    """Labels below their places, as many as there is room for."""
+    free, columns = label, line.width - label
+    for at, text in data.ticks:
+        middle = label + int((at - data.low) / (data.high - data.low) * (columns - 1))
+        cells = width_of(clean(text))
+        start = min(max(label, middle - cells // 2), line.width - cells)
+        if start >= free:
+            free = line.put(start, text, "quiet") + 1
+    return line.row()
 
 
 def line_ink(lane: int) -> str:

@@ -18,10 +18,12 @@ from subsecond.engine.feed import OpenTurn
 from subsecond.engine.turns import TurnState
 from subsecond.tui.widgets.bars import OccupancyBars, ServerBar, StageBar, StageBars
 from subsecond.tui.widgets.chart import ChartLine, LineChart
+from subsecond.tui.widgets.heat import HeatCell, HeatMap
 from subsecond.tui.widgets.histogram import Histogram, Latencies
 from subsecond.tui.widgets.lanes import LaneTurns, LiveLanes
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.snippets import Snippet, Snippets
+from subsecond.tui.widgets.spans import Span, SpanBars, SpanMark
 from subsecond.tui.widgets.table import Column, LiveTable, TableRow
 from subsecond.tui.widgets.theme import THEMES
 from subsecond.tui.widgets.timeline import Timeline, TimelineData
@@ -226,6 +228,44 @@ def make_snippets() -> Snippets:
     return snippets
 
 
+def make_heat() -> HeatMap:
+    """Shares over two settings, with a cell that failed and one that there is not."""
+    cells = [
+        [HeatCell(0.1 * (row + column), f"{10 * (row + column)} %", "✓" if row > 1 else "!") for column in range(6)]
+        for row in range(4)
+    ]
+    cells[1][2], cells[3][5] = HeatCell(0.0, "failed", "x", "bad"), None
+    widget = HeatMap()
+    widget.update(
+        title="gpu: in time",
+        across="coding.sessions",
+        down="gpu.replicas",
+        columns=[str(2**place) for place in range(6)],
+        rows=["1", "2", "4", "eight"],
+        cells=cells,
+        legend="· 0 % ░▒▓ █ 100 %",
+        cursor=(1, 2),
+    )
+    return widget
+
+
+def make_spans() -> SpanBars:
+    """Gains, losses and intervals around a line, and a mark."""
+    spans = [
+        Span("plain", "as it is", 0.6, 0.6, "60 %"),
+        Span("gain", "a change that helps a lot, with a long name", 0.6, 0.9, "90 % ✓", ink="good"),
+        Span("loss", "one that does not", 0.6, 0.4, "40 %"),
+        Span("tiny", "hardly", 0.6, 0.605, "61 %"),
+        Span("sure", "sessions", 0.2, 0.7, "70", 0.5, 0.8),
+        Span("open", "more than that", 0.2, 0.95, "> 95", 0.9, None, True),
+        Span("none", "cannot be built", 0.6, None, "-"),
+    ]
+    marks = [SpanMark(0.6, "│", "as it is"), SpanMark(0.8, "╎", "asked for", "budget")]
+    widget = SpanBars()
+    widget.update(spans, title="turns in time", axis=(0.2, 1.0), text=lambda v: f"{v:.0%}", marks=marks, cursor="gain")
+    return widget
+
+
 MAKERS: dict[str, Callable[[], Widget]] = {
     "table": make_table,
     "chart": make_chart,
@@ -240,6 +280,8 @@ MAKERS: dict[str, Callable[[], Widget]] = {
     "slider": make_slider,
     "timeline": make_timeline,
     "snippets": make_snippets,
+    "heat": make_heat,
+    "spans": make_spans,
 }
 
 EMPTY: dict[str, Callable[[], Widget]] = {
@@ -256,6 +298,8 @@ EMPTY: dict[str, Callable[[], Widget]] = {
     "slider": Slider,
     "timeline": lambda: high(Timeline()),
     "snippets": lambda: Snippets(empty="No service."),
+    "heat": HeatMap,
+    "spans": SpanBars,
 }
 
 

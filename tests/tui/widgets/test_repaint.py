@@ -68,6 +68,17 @@ def _random_update(kit, name, widget, rng):
         late = np.array([rng.randrange(4) for _ in range(rng.randrange(1, 90))], np.int64)
         data = kit.TimelineData(rng.randrange(10**14), late, [rng.randrange(10**14)], [])
         widget.update(rng.choice((data, data, None)), rng.randrange(10**14))
+    elif name == "heat":
+        size = rng.randrange(6), rng.randrange(1, 30)
+        cells = [[rng.choice((None, kit.HeatCell(rng.random(), "x"))) for _ in range(size[1])] for _ in range(size[0])]
+        names = [[str(place) for place in range(count)] for count in size]
+        at = None if not size[0] else (rng.randrange(size[0]), rng.randrange(size[1]))
+        widget.update(title="t", across="a", down="d", columns=names[1], rows=names[0], cells=cells, cursor=at)
+        rng.choice((widget.focus, lambda: widget.screen.set_focus(None)))()
+    elif name == "spans":
+        spans = [kit.Span(place, "a", 0.5, rng.choice((None, rng.random())), "n") for place in range(rng.randrange(40))]
+        axis = rng.choice(((0.0, 1.0), (0.0, 0.0)))
+        widget.update(spans, title="t", axis=axis, text=str, cursor=rng.randrange(40))
     else:
         lanes = [kit.SpeechLane(0, "a", kit.VOICE, rng.randrange(10**12)) for _ in range(rng.randrange(3))]
         widget.update(lanes, stages=kit.STAGES, budget_ps=8 * 10**11, at_ps=rng.choice((None, rng.randrange(10**12))))
