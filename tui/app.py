@@ -42,10 +42,12 @@ from subsecond.tui.screens.race import RaceView
 from subsecond.tui.screens.recordings import RecordingsView
 from subsecond.tui.screens.seek import SeekDialog
 from subsecond.tui.screens.sessions import SessionsView
+from subsecond.tui.screens.study import StudyView
 from subsecond.tui.screens.turn import TurnView
 from subsecond.tui.screens.what_if_dialog import WhatIfDialog
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Source
+from subsecond.tui.studies.opening import OpenStudy
 from subsecond.tui.travel import Travel
 from subsecond.tui.watch import Word
 from subsecond.tui.widgets.theme import THEMES
@@ -120,6 +122,9 @@ class SubsecondApp(App[None]):
         self.is_frozen = False
         #: Which event's effect is shown.
         self.overlay = Overlay()
+        #: The study that it was started with, and folders in which there may be more to open.
+        self.opened: OpenStudy | None = None
+        self.places: list[Path] = []
         self._fps = fps
         self._restart = restart
         self._timer: Timer | None = None
@@ -140,6 +145,11 @@ class SubsecondApp(App[None]):
     def gone(self) -> str:
         """Why there is no service; empty while there is one."""
         return self.travel.home.gone
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether time makes it draw; else somebody else does."""
+        return self._fps is not None
 
     # -- watching
 
@@ -372,6 +382,11 @@ class SubsecondApp(App[None]):
             return str(error)
         self._arrived()
         return ""
+
+    def show_study(self, opened: OpenStudy) -> None:
+        """Show a study above what is seen."""
+        self.places.append(opened.path.absolute().parent)
+        self.push_screen(StudyView(opened))
 
     def show_recording(self, path: Path) -> None:
         """Show a recording on the first screen; say so if it cannot be read."""

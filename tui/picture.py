@@ -9,8 +9,10 @@ from subsecond.engine.recording.reader import Recording
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screen_picture import SUFFIXES, picture_of
 from subsecond.tui.source import Item, ListSource
+from subsecond.tui.studies.opening import OpenStudy
+from subsecond.tui.study_app import StudyApp
 
-__all__ = ["save_picture"]
+__all__ = ["save_picture", "save_study_picture"]
 
 
 async def save_picture(recording: Path, at_ps: int | None, size: tuple[int, int], view: str, out: Path) -> None:
@@ -32,6 +34,30 @@ async def save_picture(recording: Path, at_ps: int | None, size: tuple[int, int]
         app.draw()
         await pilot.pause()
         text = picture_of(app, out.suffix)
+    _write(out, text)
+
+
+async def save_study_picture(opened: OpenStudy, size: tuple[int, int], out: Path) -> None:
+    """Draw a study into a file whose ending says how: .svg or .txt; of a sweep's folder all that lies there.
+
+    Raises:
+        InputError: another ending, or a file that cannot be written.
+    """
+    if out.suffix not in SUFFIXES:
+        raise InputError("--screenshot", "", str(out), "a name that ends in .svg or .txt")
+    while opened.look():
+        pass
+    app = StudyApp(opened, fps=None)
+    async with app.run_test(size=size) as pilot:
+        for worker in [worker for worker in app.workers if worker.group in ("look", "table")]:
+            await worker.wait()
+        app.redraw()
+        await pilot.pause()
+        text = picture_of(app, out.suffix)
+    _write(out, text)
+
+
+def _write(out: Path, text: str) -> None:
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -24,12 +24,16 @@ MOST_HISTOGRAMS = 1_000
 
 
 class BudgetDoc(msgspec.Struct, frozen=True):
-    """A budget: whose it is, its limit in words, the share in percent that shall keep it."""
+    """A budget: whose it is, its limit in words, the share in percent that shall keep it.
+
+    `turn_ms` is its limit of a whole turn; None: it has none, or an older version wrote the document.
+    """
 
     agents: str
     limit: str
     percentile: float
     source: str
+    turn_ms: float | None = None
 
 
 class CountDoc(msgspec.Struct, frozen=True):
@@ -167,7 +171,8 @@ def _budgets(results: SweepResults) -> Iterator[tuple[str, BudgetDoc]]:
         for lane in outcomes_of([row]):
             for own in (count.budget for group in lane.groups.values() for count in group.budgets):
                 seen.add(own.name)
-                yield own.name, BudgetDoc(own.agents, own.shown, own.percentile, own.source)
+                turn_ms = _milliseconds(own.turn_ps)
+                yield own.name, BudgetDoc(own.agents, own.shown, own.percentile, own.source, turn_ms)
 
 
 def _point(point: PointResult, *, has_histograms: bool) -> PointDoc:

@@ -345,7 +345,13 @@ def agent(
 
 @app.command(short_help="Show a recording on the dashboard, or as a picture.")
 def replay(
-    recording: Annotated[Path, typer.Argument(help="The file; `subsecond recordings` lists those of live runs.")],
+    recording: Annotated[
+        Path,
+        typer.Argument(
+            help="A recording, STUDY.json as --json wrote it, or the folder of a sweep; `subsecond recordings` lists "
+            "recordings of live runs."
+        ),
+    ],
     at: Annotated[
         str | None, typer.Option(help="Instant to begin at, such as 90s or 1:30; by default the end.")
     ] = None,
@@ -358,7 +364,7 @@ def replay(
         str, typer.Option(help="Screen of the picture: race, turn, sessions, pipelines, feel, agents, economics.")
     ] = "race",
 ) -> None:
-    """Show a recording, at any pace and from any instant."""
+    """Show a recording, at any pace and from any instant; or the results of a study."""
     from subsecond.tui.cli.replay import replay_command
 
     replay_command(recording=recording, at=at, size=size, view=view, screenshot=screenshot, paused=paused)

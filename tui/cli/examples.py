@@ -32,6 +32,7 @@ EXAMPLES: Final = {
     "replay": (
         "subsecond replay race.subsecond --at 1:30 --paused",
         "subsecond replay race.subsecond --at 90s --view turn --screenshot turn.svg",
+        "subsecond replay nodes.sweep",
     ),
     "scenarios": ("subsecond scenarios",),
     "gap": (

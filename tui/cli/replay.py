@@ -1,4 +1,4 @@
-"""`subsecond replay`: a recording on the dashboard, or one instant of it as a picture."""
+"""`subsecond replay`: a recording or a study on the dashboard, or a picture of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from subsecond.engine.errors import InputError
 from subsecond.tui.instants import instant_ps
+from subsecond.tui.studies.opening import is_study, open_study
 
 __all__ = ["replay_command"]
 
@@ -18,11 +19,17 @@ VIEWS = ("race", "turn", "sessions", "pipelines", "feel", "agents", "economics")
 def replay_command(
     *, recording: Path, at: str | None, size: str, view: str, screenshot: Path | None, paused: bool
 ) -> None:
-    """Show a recording.
+    """Show a recording, or a study.
 
     Raises:
-        InputError: no recording, an option that cannot be used, or no terminal and no `--screenshot`.
+        InputError: neither, an option that cannot be used, or no terminal and no `--screenshot`.
     """
+    if is_study(recording):
+        for option, is_given in (("--at", at is not None), ("--paused", paused), ("--view", view != "race")):
+            if is_given:
+                raise InputError(option, "", str(recording), "a recording: a study has one screen and no time")
+        _show_study(recording, size, screenshot)
+        return
     at_ps = None if at is None else _instant(at)
     if screenshot is not None:
         from subsecond.tui.picture import save_picture
@@ -40,6 +47,26 @@ def replay_command(
     app.run()
     app.travel.close()
     source.close()
+    if app.return_code:
+        raise SystemExit(app.return_code)
+    for line in app.farewell():
+        print(line)
+
+
+def _show_study(path: Path, size: str, screenshot: Path | None) -> None:
+    opened = open_study(path)
+    if screenshot is not None:
+        from subsecond.tui.picture import save_study_picture
+
+        asyncio.run(save_study_picture(opened, _size(size), screenshot))
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("replay", "standard output", "no terminal", "a terminal to draw on, or --screenshot")
+    from subsecond.tui.study_app import StudyApp
+
+    app = StudyApp(opened)
+    app.run()
+    app.travel.close()
     if app.return_code:
         raise SystemExit(app.return_code)
     for line in app.farewell():

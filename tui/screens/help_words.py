@@ -7,9 +7,12 @@ from textual.widget import Widget
 from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.load_dialog import LoadField
 from subsecond.tui.screens.panel import Panel
+from subsecond.tui.screens.study import StudyLines
 from subsecond.tui.screens.turn import StagesScroll
+from subsecond.tui.widgets.heat import HeatMap
 from subsecond.tui.widgets.slider import Slider
 from subsecond.tui.widgets.snippets import Snippets
+from subsecond.tui.widgets.spans import SpanBars
 from subsecond.tui.widgets.table import LiveTable
 from subsecond.tui.widgets.timeline import Timeline
 
@@ -48,4 +51,5 @@ def words_for(widget: Widget | None) -> str:
         return _FILTER
     if isinstance(widget, LoadField):
         return _LOAD
-    return widget.help_text if isinstance(widget, Panel | Timeline | StagesScroll) else ""
+    own = Panel | Timeline | StagesScroll | StudyLines | HeatMap | SpanBars
+    return widget.help_text if isinstance(widget, own) else ""

@@ -1,4 +1,4 @@
-"""Recordings: those that lie in the user's folder and beside the one that is watched, to be opened on the screens."""
+"""Recordings and studies that lie in the user's folder and beside what is watched, to be opened on the screens."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from subsecond.tui.screens.filter import FilterField
 from subsecond.tui.screens.open_dialog import OpenDialog
 from subsecond.tui.screens.panel import Panel, cut, row
 from subsecond.tui.snapshot import Snapshot
+from subsecond.tui.studies.opening import FoundStudy, list_studies, open_study
 from subsecond.tui.widgets.canvas import Row
 from subsecond.tui.widgets.table import Column, LiveTable, TableRow
 from subsecond.tui.widgets.text import clean, clock_text, share_text
@@ -34,17 +35,18 @@ Shares = list[tuple[int, int]]
 
 
 class RecordingsView(View):
-    """What has been recorded."""
+    """What has been recorded, and the studies that lie beside."""
 
     TITLE_WORD = "Recordings"
     ABOUT = (
-        "The recordings of your folder, and those beside the recording that is watched. Enter shows one on the same "
-        "screens while a live run goes on: N leads back to it. o opens any file, / filters. The last column is the "
-        "share of turns within every budget, by pipeline. A temporary recording goes away with its run."
+        "The recordings and studies of your folder, and those beside what is watched. Enter shows a recording on the "
+        "same screens while a live run goes on: N leads back to it; a study has a screen of its own, escape leaves it. "
+        "o opens any file, / filters. The last column is the share of turns within every budget, by pipeline. A "
+        "temporary recording goes away with its run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show rows that contain these words"),
-        Binding("o", "open_file", "Open file", tooltip="Show a recording by its path"),
+        Binding("o", "open_file", "Open file", tooltip="Show a recording or a study by its path"),
         Binding("u", "look", "Look again", tooltip="Read the folders again"),
         Binding("escape", "back", "Back", tooltip="Drop the filter, or go back"),
     ]
@@ -58,6 +60,7 @@ class RecordingsView(View):
     def __init__(self) -> None:
         super().__init__()
         self._listed: dict[str, Listed] = {}
+        self._studies: dict[str, FoundStudy] = {}
         #: Shares by path, with the size and the number of turns that they were counted for.
         self._shares: dict[str, tuple[tuple[int, ...], Shares]] = {}
         self._where = ""
@@ -92,7 +95,8 @@ class RecordingsView(View):
 
     async def _look(self) -> None:
         """List what there is, then count; both in a thread, since files may be large and disks slow."""
-        found, self._where = await asyncio.to_thread(_list, self._folders())
+        found, studies, self._where = await asyncio.to_thread(_list, self._folders())
+        self._studies = {str(study.path): study for study in studies}
         self._listed = {str(listed.path): listed for listed in found}
         self._is_read = True
         self._update()
@@ -108,12 +112,14 @@ class RecordingsView(View):
         """Folders besides the user's own."""
         travel = self.dashboard.travel
         places = (travel.recording, travel.home_recording)
-        return [path.parent for path in places if path is not None and path.is_file()]
+        beside = [path.parent for path in places if path is not None and path.is_file()]
+        return [*beside, *self.dashboard.places]
 
     def _update(self) -> None:
         table = self.query_one(LiveTable)
         table.empty = f"No recording in {self._where}. r keeps the one of a live run, o opens a file."
-        table.update([_row(key, listed, self._shares.get(key, ((), []))[1]) for key, listed in self._listed.items()])
+        rows = [_row(key, listed, self._shares.get(key, ((), []))[1]) for key, listed in self._listed.items()]
+        table.update([*rows, *(_study_row(key, study) for key, study in self._studies.items())])
         self._show_about()
 
     def _show_about(self) -> None:
@@ -121,10 +127,13 @@ class RecordingsView(View):
             return
         key = self.query_one(LiveTable).cursor_key
         listed = self._listed.get(str(key))
-        count = len(self._listed)
+        count, studies = len(self._listed), len(self._studies)
         shares = self._shares.get(str(key), ((), []))[1]
-        head = f"{count:,} {'recording' if count == 1 else 'recordings'} in {self._where}"
-        self.query_one(".about", Panel).show(lambda w, h: _about_rows(head, listed, shares, w)[:h])
+        beside = f" and {studies:,} {'study' if studies == 1 else 'studies'}" if studies else ""
+        head = f"{count:,} {'recording' if count == 1 else 'recordings'}{beside} in {self._where}"
+        study = self._studies.get(str(key))
+        about = [row((cut(f"{study.path.name}: {_study_words(study)}", 200), "quiet"))] if study is not None else []
+        self.query_one(".about", Panel).show(lambda w, h: [*_about_rows(head, listed, shares, w), *about][:h])
 
     def paint(self, snapshot: Snapshot) -> None:
         self._show_about()
@@ -133,8 +142,22 @@ class RecordingsView(View):
         self._show_about()
 
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
-        """Show the recording."""
-        self.dashboard.show_recording(Path(str(event.key)))
+        """Show the recording, or the study."""
+        path = Path(str(event.key))
+        if str(path) in self._studies:
+            self.run_worker(self._open_study(path), group="open", exclusive=True)
+        else:
+            self.dashboard.show_recording(path)
+
+    async def _open_study(self, path: Path) -> None:
+        """Read it in a thread, since it may be large."""
+        try:
+            opened = await asyncio.to_thread(open_study, path)
+        except InputError as error:
+            self.notify(str(error), title="Cannot be shown", severity="error", markup=False)
+            return
+        if self.is_current:
+            self.dashboard.show_study(opened)
 
     def action_filter(self) -> None:
         self.query_one(FilterField).open()
@@ -148,17 +171,19 @@ class RecordingsView(View):
             self.dashboard.go_back()
 
 
-def _list(folders: Iterable[Path]) -> tuple[list[Listed], str]:
-    """Recordings of the user's folder and of some others, each once; and where they are, or why they cannot be read."""
+def _list(folders: Iterable[Path]) -> tuple[list[Listed], list[FoundStudy], str]:
+    """Recordings and studies of the user's folder and of others, each once; and where, or why they cannot be read."""
     found: dict[Path, Listed] = {}
+    studies: dict[Path, FoundStudy] = {}
     places: list[str] = []
     for folder in {folder.absolute(): folder for folder in (recordings_folder(), *folders)}.values():
         try:
             found.update({listed.path: listed for listed in list_recordings(folder)})
+            studies.update({study.path: study for study in list_studies(folder)})
             places.append(str(folder))
         except InputError as error:
             places.append(str(error))
-    return list(found.values()), ", ".join(places)
+    return list(found.values()), list(studies.values()), ", ".join(places)
 
 
 def _count(path: Path) -> Shares:
@@ -220,6 +245,18 @@ def _row(key: str, listed: Listed, shares: Shares) -> TableRow:
             worst,
         ),
     )
+
+
+def _study_words(study: FoundStudy) -> str:
+    return "the folder of a sweep" if study.size_bytes is None else f"what subsecond {study.kind} found"
+
+
+def _study_row(key: str, study: FoundStudy) -> TableRow:
+    made = time.strftime("%y-%m-%d %H:%M", time.localtime(study.changed_unix_s))
+    size, name = "" if study.size_bytes is None else _size_text(study.size_bytes), clean(study.path.name)
+    cells = (name, study.kind, made, "", "", size, "", f"{study.kind}", _study_words(study))
+    values = (name, study.kind, study.changed_unix_s, None, None, study.size_bytes, None, study.kind, None)
+    return TableRow(key, cells, values)
 
 
 def _size_text(size_bytes: int) -> str:
