@@ -7,12 +7,11 @@ from importlib.util import find_spec
 
 import msgspec
 
-from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.sweep.rows import Row
 
 from .identity import Identity, differing_traces, identity
 from .tasks import Order
-from .work import do_task
+from .work import Shared, do_task
 
 __all__ = ["MismatchError", "check_worker", "remote_task", "rows_from"]
 
@@ -47,14 +46,14 @@ def remote_task(content: bytes) -> bytes:
     order = _ORDER.decode(content)
     if wrong := check_worker(order.identity, order.traces):
         raise MismatchError(wrong)
-    rows = do_task(order, _cache(order.sweep), compiled=find_spec("numba") is not None)
+    rows = do_task(order, _shared(order.sweep), compiled=find_spec("numba") is not None)
     return msgspec.msgpack.encode(rows)
 
 
 @lru_cache(maxsize=1)
-def _cache(sweep: str) -> PlanCache:
+def _shared(sweep: str) -> Shared:
     """What the tasks of a sweep share in this process. Names of traces are their keys: no two sweeps share it."""
-    return PlanCache()
+    return Shared()
 
 
 def rows_from(content: bytes) -> list[Row]:

@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from subsecond.agents.plan_cache import PlanCache
 from subsecond.engine.sweep.rows import Row
 
 from .tasks import Order
-from .work import do_task
+from .work import Shared, do_task
 
 __all__ = ["Threads"]
 
@@ -28,14 +27,14 @@ class Threads:
 
     def run(self, orders: Sequence[Order], done: Callable[[Order, list[Row]], None]) -> None:
         """Do tasks; whatever goes wrong, Ctrl-C too, ends those under way within moments."""
-        cache, stopping = PlanCache(), threading.Event()
+        shared, stopping = Shared(), threading.Event()
         under_way: dict[Future[list[Row]], Order] = {}
         left = iter(orders)
         pool = ThreadPoolExecutor(min(self._count, len(orders)), thread_name_prefix="sweep")
         try:
             while True:
                 while len(under_way) < 2 * self._count and (order := next(left, None)) is not None:
-                    future = pool.submit(do_task, order, cache, compiled=self._compiled, is_stopping=stopping.is_set)
+                    future = pool.submit(do_task, order, shared, compiled=self._compiled, is_stopping=stopping.is_set)
                     under_way[future] = order
                 if not under_way:
                     return

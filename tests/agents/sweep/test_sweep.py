@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from support.sweeps import QUICK, bytes_of, many_tasks, perform, small_sweep
 
-from subsecond.agents.sweep import work
+from subsecond.agents.sweep import lanes
 from subsecond.agents.sweep.cluster import LOCAL_OPTIONS, Cluster
 from subsecond.agents.sweep.sweep import Executor, Sweep, run_sweep
 from subsecond.agents.sweep.tasks import Order
@@ -166,20 +166,36 @@ def test_points_that_fail_are_rows_with_their_error(one_thread: Path) -> None:
 
 
 def test_a_crash_stops_no_other_point(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = work.lane_turns
+    plain = lanes.lane_turns
 
     def crash(plan: object, name: str, **how: object) -> object:
         if plan.pipelines["gpu"].core.entry.num_servers == 2 and name == "gpu":  # type: ignore[attr-defined]
             raise MemoryError("no room")
         return plain(plan, name, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(work, "lane_turns", crash)
+    monkeypatch.setattr(lanes, "lane_turns", crash)
     perform(sweep, tmp_path / "crash", Threads(2))
     results = read_sweep(tmp_path / "crash")
     assert [(failure.point, failure.error) for failure in results.failures if failure.point < 4] == [
         (point, "MemoryError: no room") for point in (1, 1, 3, 3)
     ]
     assert [point.point for point in results.points if point.lanes] == [0, 2]
+
+
+def test_a_lane_that_points_have_in_common_is_run_once(
+    sweep: Sweep, one_thread: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    plain = lanes.lane_turns
+
+    def count(plan: object, name: str, **how: object) -> object:
+        ran.append(name)
+        return plain(plan, name, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lanes, "lane_turns", count)
+    perform(sweep, tmp_path / "counted", Threads(1))
+    assert (ran.count("trn-cs3"), ran.count("gpu")) == (4, 8)  # of 2 numbers of sessions, 2 seeds, 2 numbers of nodes
+    assert bytes_of(tmp_path / "counted") == bytes_of(one_thread)
 
 
 @pytest.mark.parametrize(
