@@ -17,6 +17,7 @@ from subsecond.engine.economics.costs import Cost, Work, costs_of
 from subsecond.engine.economics.rates import WAYS, HourlyCost
 from subsecond.engine.economics.told import hourly_cost_of
 from subsecond.tui.snapshot import LaneView, Snapshot
+from subsecond.tui.work import LaneWork
 
 __all__ = ["BreakEvenLine", "LaneMoney", "Pair", "Prices", "busy_share", "moneys_of", "pairs_of"]
 
@@ -30,9 +31,11 @@ class Prices:
     Attributes:
         way: of hire.
         own: device -> the user's own price of a device-hour, in USD.
+        basis: which turns are in time; see `work.num_bases`.
     """
 
     way: str = WAYS[0]
+    basis: int = 0
     own: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def with_own(self, device: str, usd: float | None) -> Prices:
@@ -44,17 +47,23 @@ class Prices:
         """The same with the next way of hire."""
         return replace(self, way=WAYS[(WAYS.index(self.way) + 1) % len(WAYS)])
 
+    def next_basis(self, snapshot: Snapshot) -> Prices:
+        """The same with other turns in time."""
+        return replace(self, basis=(self.basis + 1) % len(snapshot.lanes[0].works))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneMoney:
     """A lane and what it costs.
 
     Attributes:
+        work: what it did.
         listed: at published prices; `cost`: with one's own in their place.
     """
 
     place: int
     lane: LaneView
+    work: LaneWork
     listed: HourlyCost
     cost: HourlyCost
 
@@ -81,7 +90,8 @@ def moneys_of(snapshot: Snapshot, prices: Prices) -> tuple[LaneMoney, ...]:
     for place, lane in enumerate(snapshot.lanes):
         listed = _listed(lane.info, prices.way)
         if listed is not None:
-            found.append(LaneMoney(place, lane, listed, _with_own(listed, prices.own)))
+            work = lane.works[min(prices.basis, len(lane.works) - 1)]  # another run may have fewer budgets
+            found.append(LaneMoney(place, lane, work, listed, _with_own(listed, prices.own)))
     return tuple(found)
 
 
@@ -128,12 +138,12 @@ class Pair:
     @property
     def now(self) -> tuple[Work, Work]:
         """What both did in the window."""
-        return self.a.lane.work.now, self.b.lane.work.now
+        return self.a.work.now, self.b.work.now
 
     @property
     def whole(self) -> tuple[Work, Work]:
         """What both did in the run."""
-        return self.a.lane.work.whole, self.b.lane.work.whole
+        return self.a.work.whole, self.b.work.whole
 
     @property
     def as_listed(self) -> Pair:
@@ -189,7 +199,7 @@ class BreakEvenLine:
         if sides != self._key or len(self._known) > self._MOST:
             self._key, self._known = sides, {}
         seconds, values = [], []
-        series = pair.a.lane.work.series
+        series = pair.a.work.series
         least = min(self._LEAST_HOURS, float(series.hours[-1]) if len(series) else 0.0)
         for (second, a), (_, b) in _both(pair):
             if a.hours < least:
@@ -204,7 +214,7 @@ class BreakEvenLine:
 
 def _both(pair: Pair) -> Iterable[tuple[tuple[int, Work], tuple[int, Work]]]:
     """Seconds that the series of both lanes have."""
-    a, b = (money.lane.work.series for money in (pair.a, pair.b))
+    a, b = (money.work.series for money in (pair.a, pair.b))
     first = max(a.first_s, b.first_s)
     ours = (point for point in a.points() if point[0] >= first)
     theirs = (point for point in b.points() if point[0] >= first)

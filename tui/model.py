@@ -227,7 +227,7 @@ class _LaneModel:
         self._log = TurnLog(lane, len(hello.stages), len(hello.budgets), keep_turns)
         self._whole = [WholeRun(len(hello.stages), budgets) for budgets in self._budgets]
         self._series = [SeriesBuilder() for _ in hello.agents]
-        self._work = WorkBuilder(window_ps)
+        self._work = WorkBuilder(window_ps, self._budgets)
         self._sessions = Sessions()
         self._gauges: Gauges | None = None
         #: The latest that is known of turns under way.
@@ -284,7 +284,7 @@ class _LaneModel:
             if len(own):
                 self._whole[kind].add(own)
                 self._series[kind].add(own, budgets)
-                self._work.add(own, budgets)
+                self._work.add(own, kind)
                 self.told(kind, own)
         self._sessions.add(table)
 
@@ -306,7 +306,7 @@ class _LaneModel:
             servers=_gauge_series(self._seconds, self.info.servers),
             sessions=self._sessions.table(),
             log=log,
-            work=self._work.work(own, at_ps, WORK_S),
+            works=self._work.work([turns for turns, _ in own], at_ps, WORK_S),
         )
 
 

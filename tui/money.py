@@ -20,7 +20,7 @@ _MOST_DECIMALS = 7
 
 
 def usd_text(usd: float | None) -> str:
-    """A sum in USD with three figures at least, in at most nine characters up to a million: `63.30`, `0.0412`."""
+    """A sum in USD with three figures, or two of a tenth of a cent: `1,234`, `63.30`, `0.0412`, `0.00044`."""
     if usd is None:
         return NOTHING
     size = abs(usd)
@@ -28,7 +28,8 @@ def usd_text(usd: float | None) -> str:
         return "0"
     if size >= 999.5:
         return f"{usd:,.0f}" if size < 1e9 else f"{usd:.2e}"
-    decimals = 2 if size >= 1 else min(_MOST_DECIMALS, 2 - math.floor(math.log10(size)))
+    figures = 2 if size >= 1e-3 else 1  # after the first
+    decimals = 2 if size >= 1 else min(_MOST_DECIMALS, figures - math.floor(math.log10(size)))
     return f"{usd:.{decimals}f}"
 
 

@@ -107,7 +107,7 @@ class LaneView:
         gauges: the latest; None: there is none.
         open: turns under way; None: nothing is known of them.
         log: the last turns that ended.
-        work: what all its turns came to.
+        works: what all its turns came to, by what makes a turn one in time: see `work.num_bases`.
     """
 
     info: LaneInfo
@@ -119,7 +119,7 @@ class LaneView:
     servers: GaugeSeries
     sessions: SessionTable
     log: TurnTable
-    work: LaneWork
+    works: tuple[LaneWork, ...]
 
 
 @dataclass(frozen=True, slots=True)

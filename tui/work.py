@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,13 @@ from subsecond.engine.economics.costs import Work
 from subsecond.tui.stats import SERIES_S, good_turns
 from subsecond.tui.turnlog import Field, TurnTable
 
-__all__ = ["LaneWork", "WorkBuilder", "WorkSeries"]
+__all__ = ["LaneWork", "WorkBuilder", "WorkSeries", "num_bases"]
 
 Int64 = NDArray[np.int64]
 PS_PER_S = 10**12
 PS_PER_HOUR = 3600 * PS_PER_S
-#: Columns of sums: answered, in time, tokens of prompts, of these in a cache, written.
-_COLUMNS = 5
+#: Columns of sums: answered, tokens of prompts, of these in a cache, written; turns in time follow, by basis.
+_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,29 +53,53 @@ class LaneWork:
     series: WorkSeries
 
 
+def num_bases(budgets: Sequence[Sequence[int]]) -> int:
+    """Ways to say which turns are in time: those that met every budget of their kind, the first one, the second...
+
+    A kind with fewer budgets counts by its last one.
+
+    Args:
+        budgets: places of each kind's budgets.
+    """
+    most = max((len(own) for own in budgets), default=0)
+    return 1 + most if most > 1 else 1
+
+
 class WorkBuilder:
     """Adds up the turns of a lane that have ended, in constant memory.
 
     Args:
         window_ps: length of the window.
+        budgets: places of each kind's budgets.
     """
 
-    def __init__(self, window_ps: int) -> None:
+    def __init__(self, window_ps: int, budgets: Sequence[Sequence[int]]) -> None:
         self._window_ps = window_ps
         self._window_s = max(1, window_ps // PS_PER_S)
-        self._whole = [0] * _COLUMNS  # whole numbers of any size
+        self._budgets = budgets
+        self._bases = num_bases(budgets)
+        width = _COLUMNS + self._bases
+        self._whole = [0] * width  # whole numbers of any size
         #: Sums by second; the first row is that of second `_first`.
-        self._seconds: Int64 = np.zeros((2 * (SERIES_S + self._window_s), _COLUMNS), np.int64)
+        self._seconds: Int64 = np.zeros((2 * (SERIES_S + self._window_s), width), np.int64)
         self._first = 0
 
-    def add(self, table: TurnTable, budgets: list[int]) -> None:
-        """Count turns of one agent kind, whose budgets these are."""
-        columns = _columns(table, budgets)
+    def add(self, table: TurnTable, kind: int) -> None:
+        """Count turns of one agent kind."""
+        columns = self._columns(table, kind)
         self._whole = [a + b for a, b in zip(self._whole, columns.sum(axis=0).tolist(), strict=True)]
         second = table.end_ps // PS_PER_S
         self._make_room(int(second.max()))
         is_kept = second >= self._first
         np.add.at(self._seconds, second[is_kept] - self._first, columns[is_kept])
+
+    def _columns(self, table: TurnTable, kind: int) -> Int64:
+        """[turns, columns]."""
+        own = self._budgets[kind]
+        answered, good = good_turns(table, own)
+        in_time = [good, *(good_turns(table, own[min(n, len(own) - 1) :][:1])[1] for n in range(self._bases - 1))]
+        fields = (Field.PROMPT_TOKENS, Field.HIT_TOKENS, Field.OUTPUT_TOKENS)
+        return np.stack([answered, *(table.of(field) for field in fields), *in_time], axis=1).astype(np.int64)
 
     def _make_room(self, last: int) -> None:
         """Let the row of a second be there; the oldest are given up for it."""
@@ -88,35 +112,33 @@ class WorkBuilder:
         self._seconds[: len(kept)] = kept
         self._first = first
 
-    def work(self, recent: list[tuple[TurnTable, list[int]]], at_ps: int, length_s: int) -> LaneWork:
-        """What it comes to by now.
+    def work(self, recent: Sequence[TurnTable], at_ps: int, length_s: int) -> tuple[LaneWork, ...]:
+        """What it comes to by now, by basis.
 
         Args:
-            recent: by agent kind, the turns of the window, and its budgets.
+            recent: by agent kind, the turns of the window.
             length_s: of the series, at most `SERIES_S`.
         """
-        now = sum((_columns(table, budgets).sum(axis=0) for table, budgets in recent), np.zeros(_COLUMNS, np.int64))
+        sums = [self._columns(table, kind).sum(axis=0) for kind, table in enumerate(recent)]
+        now = np.sum(sums, axis=0).tolist() if sums else [0] * len(self._whole)
+        first, hours, series = self._series(at_ps // PS_PER_S, length_s)
         span_ps = min(self._window_ps, at_ps)
-        return LaneWork(
-            now=Work(span_ps / PS_PER_HOUR, *now.tolist()),
-            whole=Work(at_ps / PS_PER_HOUR, *self._whole),
-            series=self._series(at_ps // PS_PER_S, length_s),
+        return tuple(
+            LaneWork(
+                now=Work(span_ps / PS_PER_HOUR, *(now[place] for place in places)),
+                whole=Work(at_ps / PS_PER_HOUR, *(self._whole[place] for place in places)),
+                series=WorkSeries(first, hours, series[:, places]),
+            )
+            for places in ([0, _COLUMNS + basis, 1, 2, 3] for basis in range(self._bases))
         )
 
-    def _series(self, end_s: int, length_s: int) -> WorkSeries:
-        """Points of the whole seconds before `end_s`."""
+    def _series(self, end_s: int, length_s: int) -> tuple[int, NDArray[np.float64], Int64]:
+        """First second, hours and sums of the whole seconds before `end_s`."""
         first = max(0, end_s - min(length_s, SERIES_S), self._first + self._window_s if self._first else 0)
         seconds = np.arange(first, max(first, end_s))
-        sums = np.zeros((len(self._seconds) + 1, _COLUMNS), np.int64)
+        sums = np.zeros((len(self._seconds) + 1, len(self._whole)), np.int64)
         np.cumsum(self._seconds, axis=0, out=sums[1:])
         high = np.clip(seconds + 1 - self._first, 0, len(self._seconds))
         low = np.clip(seconds + 1 - self._window_s - self._first, 0, len(self._seconds))
         hours = np.minimum(seconds + 1, self._window_s) / 3600
-        return WorkSeries(first, hours, sums[high] - sums[low])
-
-
-def _columns(table: TurnTable, budgets: list[int]) -> Int64:
-    """[turns, 5]."""
-    answered, good = good_turns(table, budgets)
-    fields = (Field.PROMPT_TOKENS, Field.HIT_TOKENS, Field.OUTPUT_TOKENS)
-    return np.stack([answered, good, *(table.of(field) for field in fields)], axis=1).astype(np.int64)
+        return first, hours, sums[high] - sums[low]

@@ -36,14 +36,20 @@ def snapshot_of(messages: tuple[Message, ...] = MESSAGES, window_s: int = 60) ->
     return model.snapshot()
 
 
-def counted(lane: int, after_ps: int, until_ps: int) -> Work:
+def is_in_time(turn: TurnEnd, basis: int) -> bool:
+    """Whether a turn has met every budget of its kind, or the one of a place among them."""
+    met = [met for met in turn.met if met >= 0]
+    return all(met) if basis == 0 else bool(met[min(basis, len(met)) - 1])
+
+
+def counted(lane: int, after_ps: int, until_ps: int, basis: int = 0) -> Work:
     """Work by looking at every turn: those that ended after one instant, and until another."""
     turns = [m for m in MESSAGES if isinstance(m, TurnEnd) and m.lane == lane and after_ps <= m.end_ps < until_ps]
     answered = [turn for turn in turns if turn.state == TurnState.ANSWERED]
     return Work(
         hours=(until_ps - max(0, after_ps)) / S / 3600,
         turns=len(answered),
-        in_time=sum(all(met for met in turn.met if met >= 0) for turn in answered),
+        in_time=sum(is_in_time(turn, basis) for turn in answered),
         prompt_tokens=sum(turn.prompt_tokens for turn in turns),
         hit_tokens=sum(turn.hit_tokens for turn in turns),
         output_tokens=sum(turn.output_tokens for turn in turns),
@@ -57,12 +63,13 @@ def costs() -> list[HourlyCost]:
 
 
 @pytest.mark.parametrize("window_s", [7, 60])
-def test_costs_are_the_engines_on_the_same_turns(costs: list[HourlyCost], window_s: int) -> None:
+@pytest.mark.parametrize("basis", [0, 1, 2])
+def test_costs_are_the_engines_on_the_same_turns(costs: list[HourlyCost], window_s: int, basis: int) -> None:
     snapshot = snapshot_of(window_s=window_s)
     end = snapshot.at_ps
-    for place, money in enumerate(moneys_of(snapshot, Prices())):
-        now, whole = counted(place, end - window_s * S + 1, end + 1), counted(place, 0, end + 1)
-        for mine, theirs in ((money.lane.work.now, now), (money.lane.work.whole, whole)):
+    for place, money in enumerate(moneys_of(snapshot, Prices(basis=basis))):
+        now, whole = (counted(place, since, end + 1, basis) for since in (end - window_s * S + 1, 0))
+        for mine, theirs in ((money.work.now, now), (money.work.whole, whole)):
             assert math.isclose(mine.hours, theirs.hours, rel_tol=1e-9)
             assert mine == in_other_hours(theirs, mine.hours)
             assert theirs.in_time > 5
@@ -91,6 +98,22 @@ def test_the_line_is_the_break_even_of_each_second_on_its_own(costs: list[Hourly
         expected = break_even(*sides).usd_per_device_hour
         assert value == (None if expected is None else pytest.approx(expected))
     assert len({value for value in values if value is not None}) > 5, "it moves with the load"
+
+
+def test_turns_in_time_are_more_the_fewer_budgets_they_must_meet() -> None:
+    snapshot = snapshot_of()
+    (found,) = {len(lane.works) for lane in snapshot.lanes}
+    assert found == 3, "every budget of its kind, and as many as voice has"
+    for lane in snapshot.lanes:
+        every, slow_line, second = (work.whole.in_time for work in lane.works)
+        assert every == slow_line < second
+    prices = Prices()
+    seen = []
+    for _ in range(4):
+        seen.append(prices.basis)
+        prices = prices.next_basis(snapshot)
+    assert seen == [0, 1, 2, 0]
+    assert moneys_of(snapshot, Prices(basis=9))[0].work is snapshot.lanes[0].works[2], "of a run with more budgets"
 
 
 def test_a_line_that_is_asked_again_and_again_is_as_if_asked_once() -> None:
@@ -153,7 +176,7 @@ def test_before_the_first_turn_there_is_a_cost_of_an_hour_alone() -> None:
     snapshot = snapshot_of((HELLO, Clock(5 * S, 0.0, 1.0, False, 0.0, 0.0)))
     moneys = moneys_of(snapshot, Prices())
     for money in moneys:
-        by_key = {cost.key: cost.amount for cost in money.costs(money.lane.work.now)}
+        by_key = {cost.key: cost.amount for cost in money.costs(money.work.now)}
         assert by_key.pop("hour") is not None
         assert set(by_key.values()) == {None}
     (pair,) = pairs_of(moneys)
@@ -162,7 +185,8 @@ def test_before_the_first_turn_there_is_a_cost_of_an_hour_alone() -> None:
 
 
 def named(name: str, place: int, cost: HourlyCost) -> LaneMoney:
-    return LaneMoney(place, snapshot_of().lanes[0], cost, cost)
+    lane = snapshot_of().lanes[0]
+    return LaneMoney(place, lane, lane.works[0], cost, cost)
 
 
 def test_pairs_ask_for_prices_that_are_not_public_against_those_that_are(costs: list[HourlyCost]) -> None:
@@ -188,7 +212,7 @@ def test_pairs_ask_for_prices_that_are_not_public_against_those_that_are(costs: 
         (0.0, "0"),
         (63.296, "63.30"),
         (0.0412, "0.0412"),
-        (0.000444, "0.000444"),
+        (0.000444, "0.00044"),
         (1234.4, "1,234"),
         (0.9999, "1.000"),
         (-0.5, "-0.500"),

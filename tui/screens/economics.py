@@ -40,13 +40,17 @@ class EconomicsView(View):
         "What each pipeline costs at the load that it has. On top who is cheaper per turn in time (one that met every "
         "budget), and below which price of a part that has no public price one pipeline beats the other. Machines: "
         "enter sets a price of your own per device-hour, L drops them all, h asks for another way of hire (* marks one "
-        "that stands in). Costs: now is the last minute; what hangs on an unknown price has a letter. The line follows "
-        "the break-even; beside it stand published prices by the token: < and > say whether this load costs less or "
-        "more there than the break-even. Tab goes from table to table; the lines at the bottom say where the number "
-        "under the cursor comes from, o and enter in full. Machines alone are counted: no people, storage or network."
+        "that stands in). Costs: b chooses the budgets that a turn in time has met; now is the last minute; what hangs "
+        "on an unknown price has a letter. The line follows the break-even; beside it stand published prices by the "
+        "token: < and > say whether this load costs less or more there than the break-even. Tab goes from table to "
+        "table; the lines at the bottom say where the number under the cursor comes from, o and enter in full. "
+        "Machines alone are counted: no people, storage or network."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("h", "hire", "Hire", tooltip="Another way of hire: on demand, capacity block, spot"),
+        Binding(
+            "b", "basis", "Budgets", tooltip="Which budgets a turn in time has met: every one, or one of each kind"
+        ),
         Binding("p", "next_pair", "Next pair", tooltip="Compare the next two pipelines"),
         Binding("o", "source", "Source", tooltip="Where the numbers of the line under the cursor come from, in full"),
         Binding("L", "listed", "As listed", show=False, tooltip="Drop all prices of your own"),
@@ -102,9 +106,9 @@ class EconomicsView(View):
         machines.update(rows.machine_rows(moneys, symbols, snapshot.window_ps // PS_PER_S))
         self._fit_machines(sum(len(money.cost.parts) for money in moneys))
         letters = rows.symbol_words(symbols, moneys)
-        figures.border_title = (
-            f"Costs: now is the last {snapshot.window_ps // PS_PER_S} s{'; ' if letters else ''}{letters}"
-        )
+        basis = rows.basis_words(snapshot, prices.basis)
+        about = [f"now: last {snapshot.window_ps // PS_PER_S} s", f"in time: {basis} (b)", letters]
+        figures.border_title = f"Costs; {'; '.join(words for words in about if words)}"
         figures.update(rows.cost_rows(moneys, symbols))
         self._paint_bottom(snapshot, pair, len(pairs_of(moneys)))
         self._paint_words("#source", list(self._source(snapshot)))
@@ -224,6 +228,13 @@ class EconomicsView(View):
 
     def action_hire(self) -> None:
         self.dashboard.set_prices(self.dashboard.prices.next_way())
+
+    def action_basis(self) -> None:
+        snapshot = self.dashboard.snapshot
+        if snapshot is None or len(snapshot.lanes[0].works) < 2:
+            self.notify("No kind of agents has several budgets.", severity="warning", markup=False)
+        else:
+            self.dashboard.set_prices(self.dashboard.prices.next_basis(snapshot))
 
     def action_next_pair(self) -> None:
         self._pair += 1

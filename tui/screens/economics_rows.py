@@ -28,6 +28,7 @@ __all__ = [
     "FIGURES",
     "MACHINES",
     "TOKENS",
+    "basis_words",
     "cost_rows",
     "cost_source",
     "headline",
@@ -56,8 +57,8 @@ MACHINES = [
     Column("run", "run", 6, right=True),
 ]
 FIGURES = [
-    Column("what", "USD for", 21, grow=True),
-    Column("lane", "pipeline", 9),
+    Column("what", "USD for", 19, grow=True),
+    Column("lane", "pipeline", 11),
     Column("now", "now", 20, right=True),
     Column("run", "run", 20, right=True),
     Column("before", "now, as listed", 20, right=True, since=104),
@@ -70,6 +71,14 @@ TOKENS = [
     Column("output", "written", 7, right=True),
     Column("bill", "this load", 9, right=True),
 ]
+
+
+def basis_words(snapshot: Snapshot, basis: int) -> str:
+    """The budgets that a turn in time has met."""
+    own = [[budget.name for _, budget in snapshot.budgets_of(agent)] for agent in range(len(snapshot.hello.agents))]
+    if basis == 0 or basis >= len(snapshot.lanes[0].works):
+        return "every budget"
+    return ", ".join(names[min(basis, len(names)) - 1] for names in own if names)
 
 
 def symbol_words(symbols: Mapping[str, str], moneys: Sequence[LaneMoney]) -> str:
@@ -136,7 +145,7 @@ def cost_rows(moneys: Sequence[LaneMoney], symbols: Mapping[str, str]) -> list[T
     """A row per cost and lane; the key is `cost/lane`."""
     rows: dict[str, list[TableRow]] = {key: [] for key in _ORDER}
     for money in moneys:
-        work = money.lane.work
+        work = money.work
         now, run = money.costs(work.now), money.costs(work.whole)
         listed = money.costs(work.now, as_listed=True)
         for one, whole, before in zip(now, run, listed, strict=True):
@@ -154,7 +163,7 @@ def cost_rows(moneys: Sequence[LaneMoney], symbols: Mapping[str, str]) -> list[T
 
 def cost_source(money: LaneMoney, key: str, symbols: Mapping[str, str]) -> Iterator[str]:
     """How a cost was found: its formula, and all that went into it."""
-    for word, work in (("now", money.lane.work.now), ("run", money.lane.work.whole)):
+    for word, work in (("now", money.work.now), ("run", money.work.whole)):
         cost = next((one for one in money.costs(work) if one.key == key), None)
         if cost is None:
             return
@@ -181,7 +190,7 @@ def service_rows(snapshot: Snapshot, pair: Pair | None) -> list[TableRow]:
     if pair is None:
         return []
     rows = []
-    a, b = pair.a.lane.work.now, pair.b.lane.work.now
+    a, b = pair.a.work.now, pair.b.work.now
     limit = pair.break_even(a, b).usd_per_m_output
     if limit is not None:
         words = f"to beat {lane_mark(pair.b.place)} as fast as {lane_mark(pair.a.place)}"
@@ -204,7 +213,7 @@ def service_rows(snapshot: Snapshot, pair: Pair | None) -> list[TableRow]:
 
 def service_source(snapshot: Snapshot, pair: Pair, key: str) -> Iterator[str]:
     """Where a price by the token comes from, and what the load of A is billed."""
-    work = pair.a.lane.work.now
+    work = pair.a.work.now
     if key == "limit":
         yield (
             f"For 1e6 tokens written, all in: what {pair.a.name}'s load may cost by the token where it is as often in "
@@ -243,10 +252,17 @@ def headline(pair: Pair | None) -> str:
     if here != before:
         sentences.append(f"Before: {before or 'not known, a price is not public'}")
     sentences.append(_break_even(pair, is_brief=bool(here)))
-    if pair.device is not None and pair.device in pair.a.cost.unknown:
+    if not any(work.in_time for work in pair.now) and len(pair.a.lane.works) > 1:
+        sentences.append("b asks for other budgets")
+    elif pair.device is not None and pair.device in pair.a.cost.unknown:
         name = device_name(pair.a.listed, pair.device)
         sentences.append(f"No price of a {name}-hour is public: enter on its line sets yours")
-    return " ".join(f"{text[:1].upper()}{text[1:]}." for text in sentences if text)
+    return " ".join(f"{_upper(text)}." for text in sentences if text)
+
+
+def _upper(text: str) -> str:
+    """A sentence; one that begins with a key stays as it is."""
+    return text if text.startswith("b ") else f"{text[:1].upper()}{text[1:]}"
 
 
 def _break_even(pair: Pair, *, is_brief: bool) -> str:

@@ -140,6 +140,21 @@ def test_ways_of_hire_go_around_and_say_what_stands_in(kit: SimpleNamespace) -> 
     kit.run(body)
 
 
+def test_the_budgets_that_a_turn_in_time_meets_go_around(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.press(app, pilot, "8")
+        seen = []
+        for words in ("every budget", "agent-step, voice-slow-line", "agent-step, voice-sub-second"):
+            text = kit.text_of(app)
+            assert f"in time: {words} (b)" in text
+            seen.append(text.splitlines()[1])
+            await kit.press(app, pilot, "b")
+        assert seen[0] == seen[1] != seen[2]
+        assert "in time: every budget (b)" in kit.text_of(app)
+
+    kit.run(body)
+
+
 def test_every_number_has_a_source(kit: SimpleNamespace) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, "8")
