@@ -141,6 +141,14 @@ class LaneOutcome:
         groups = self.groups.values() if kind is None else [self.groups[kind]]
         return sum(group.met_all for group in groups) * PS_PER_S / self.span_ps if self.span_ps > 0 else 0.0
 
+    def in_time_per_s(self, kind: str, budget: str) -> float:
+        """Turns of a kind per second that met one budget, whatever came of its others.
+
+        Raises:
+            KeyError: the kind has no such budget.
+        """
+        return self.rate_per_s(self.groups[kind].budget(budget).met)
+
     def rate_per_s(self, count: int) -> float:
         """A count of this outcome per second of the run."""
         return count * PS_PER_S / self.span_ps if self.span_ps > 0 else 0.0

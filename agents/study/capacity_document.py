@@ -96,7 +96,7 @@ def _trial(study: CapacityStudy, lane: Capacity, trial: Trial) -> dict[str, Any]
         "turns": group.turns,
         "p50_ms": latency.get("p50"),
         "p95_ms": latency.get("p95"),
-        "goodput_per_s": outcome.goodput_per_s(group.kind),
+        "in_time_per_s": outcome.in_time_per_s(group.kind, study.budget.name),
         "pools": [
             {
                 "pool": pool.pool,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from subsecond.engine.budgets import Budget
+
 from .choice import budget_document
 from .gap import GapStudy, LaneGap, Variant
 from .gap_words import gap_sentences, is_same
@@ -33,10 +35,10 @@ def gap_document(study: GapStudy) -> dict[str, Any]:
 
 
 def _lane(study: GapStudy, lane: LaneGap) -> dict[str, Any]:
-    kind = study.budget.agents
+    budget = study.budget
 
     def made(variant: Variant | None) -> dict[str, Any] | None:
-        return None if variant is None else _variant(variant, lane.plain, kind)
+        return None if variant is None else _variant(variant, lane.plain, budget)
 
     return {
         "lane": lane.lane,
@@ -56,7 +58,7 @@ def _lane(study: GapStudy, lane: LaneGap) -> dict[str, Any]:
     }
 
 
-def _variant(variant: Variant, plain: Variant, kind: str) -> dict[str, Any]:
+def _variant(variant: Variant, plain: Variant, budget: Budget) -> dict[str, Any]:
     changes = [
         {
             "name": change.name,
@@ -73,7 +75,7 @@ def _variant(variant: Variant, plain: Variant, kind: str) -> dict[str, Any]:
     ]
     if variant.share is None or variant.outcome is None:
         return {"name": variant.name, "changes": changes, "problem": variant.problem}
-    group = variant.outcome.groups[kind]
+    group = variant.outcome.groups[budget.agents]
     assert plain.share is not None  # a pipeline that cannot be built as it is ends the study
     return {
         "name": variant.name,
@@ -89,6 +91,6 @@ def _variant(variant: Variant, plain: Variant, kind: str) -> dict[str, Any]:
         "is_same": is_same(variant, plain),
         "p50_ms": group.latency_ps["p50"] / PS_PER_MS if group.latency_ps else None,
         "p95_ms": group.latency_ps["p95"] / PS_PER_MS if group.latency_ps else None,
-        "goodput_per_s": variant.outcome.goodput_per_s(kind),
+        "in_time_per_s": variant.outcome.in_time_per_s(budget.agents, budget.name),
         "turns": group.turns,
     }

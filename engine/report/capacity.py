@@ -29,7 +29,7 @@ class _Trial(msgspec.Struct, frozen=True):
     turns: int
     p50_ms: float | None
     p95_ms: float | None
-    goodput_per_s: float
+    in_time_per_s: float
 
 
 class _Lane(msgspec.Struct, frozen=True):
@@ -146,7 +146,7 @@ def _table(kind: _Kind) -> Html:
                 NONE if lane.surely_missed is None else f"{lane.surely_missed:,g}",
                 share_words(at.attainment),
                 time_words(at.p95_ms),
-                f"{at.goodput_per_s:.2f}",
+                f"{at.in_time_per_s:.2f}",
                 f"{lane.fullest.part}: {100 * lane.fullest.share:.0f} %",
                 f"{lane.runs:,}",
             ]

@@ -38,7 +38,6 @@ class _Variant(msgspec.Struct, frozen=True):
     is_clear: bool = True
     p50_ms: float | None = None
     p95_ms: float | None = None
-    goodput_per_s: float | None = None
     problem: str = ""
 
 

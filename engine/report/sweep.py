@@ -83,7 +83,7 @@ def _of_kind(document: SweepDoc, kind: str, figures: Figures) -> Iterator[Html]:
 
 def _points(document: SweepDoc, kind: str, budget: str | None) -> Html:
     keys = [axis.key for axis in document.axes]
-    heads = ("point", *keys, "pipeline", "in time", "p50", "p95", "p99", "turns", "in time/s")
+    heads = ("point", *keys, "pipeline", "in time", "p50", "p95", "p99", "turns", "goodput/s")
     rows = [row for point in document.points[:_MOST_ROWS] for row in _rows(document, point, kind, budget)]
     words = f"All {counted(len(document.points), 'point')}"
     if len(document.points) > _MOST_ROWS:

@@ -44,7 +44,7 @@ def lane_name(chapter: Chapter, lane: str) -> Html:
 
 def attainment_table(chapter: Chapter) -> Html:
     """A row per agent kind, budget and lane."""
-    heads = ("agents", "budget", "pipeline", "in time", "", "p50", "p95", "p99", "turns", "failed", "in time/s")
+    heads = ("agents", "budget", "pipeline", "in time", "", "p50", "p95", "p99", "turns", "failed", "goodput/s")
     rows = [row for kind in chapter.kinds for row in _attainment_rows(chapter, kind)]
     return table(heads, rows, numbers=(5, 6, 7, 8, 9, 10))
 

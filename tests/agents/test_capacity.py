@@ -101,6 +101,20 @@ def test_not_even_one_and_more_than_the_most_are_said() -> None:
     assert (always.boundary.load, always.boundary.missed, always.boundary.surely_missed) == (3, None, None)
 
 
+def test_turns_in_time_per_second_are_those_of_the_budget_asked_for() -> None:
+    both = {**BUDGETS, "never": {"agents": "voice", "turn_ms": 1}}
+    study = capacity_study(base(budgets=both, pipelines={"gpu": {}}), question(most=4))
+    (lane,) = study.lanes
+    trials = capacity_document([study])["kinds"][0]["lanes"][0]["trials"]
+    assert [trial["load"] for trial in trials] == sorted(lane.outcomes)
+    for trial in trials:
+        outcome = lane.outcomes[trial["load"]]
+        assert (outcome.groups["voice"].met_all, outcome.runs) == (0, trial["runs"])
+        met = trial["in_time_per_s"] * 80 * trial["runs"]  # of the 120 s of a run 40 do not count
+        assert met == pytest.approx(outcome.groups["voice"].budget("mine").met)
+        assert met > 0
+
+
 def test_other_agents_are_held_scaled_or_left_out() -> None:
     agents = [{"kind": "voice", "sessions": 4}, {"kind": "coding", "sessions": 2}]
     mixed = base(agents=agents, budgets={**BUDGETS, "coding": ["agent-step"]}, pipelines={"gpu": {}})

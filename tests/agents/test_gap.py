@@ -34,6 +34,8 @@ def lane_of(changes: list[Change], percentile: float, on: Base | None = None, **
     return lane
 
 
+#: A budget that no turn meets.
+NEVER = {"agents": "coding", "turn_ms": 1}
 SLOW = change("slow", max_seqs=1)
 NOTHING = change("nothing", max_seqs=256)
 NODES = change("nodes", "machines", "nodes", replicas=8)
@@ -190,6 +192,19 @@ def test_the_number_of_threads_changes_nothing() -> None:
 def test_bad_questions_are_answered_in_a_line(asked: dict[str, object], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         gap_study(base(), [], GapQuestion(**asked))  # type: ignore[arg-type]  # by a test
+
+
+def test_turns_in_time_per_second_are_those_of_the_budget_asked_for() -> None:
+    both = base()
+    both = Base({**both.tables, "budgets": {"coding": ["agent-step"], "never": NEVER}}, both.path)
+    found = gap_study(both, [NODES], GapQuestion(replicas=2))
+    document = gap_document(found)["lanes"][0]
+    (single,) = found.lanes[0].singles
+    for variant, shown in ((found.lanes[0].plain, document["plain"]), (single, document["singles"][0])):
+        assert variant.outcome is not None
+        group = variant.outcome.groups["coding"]
+        assert group.met_all == 0
+        assert shown["in_time_per_s"] * 240 == pytest.approx(group.budget("agent-step").met)
 
 
 def test_a_time_without_turns_is_no_answer() -> None:

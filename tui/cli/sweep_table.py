@@ -141,7 +141,7 @@ def _constants(results: SweepResults, kind: str) -> Iterator[str]:
         if _is_constant(results, name, kind):
             lane = results.points[0].lanes[name]
             group = lane.groups[kind]
-            times = f"p95 {time_cell(group.latency_ps.get('p95'))}, {lane.goodput_per_s(kind):.2f} turns/s in time"
+            times = f"p95 {time_cell(group.latency_ps.get('p95'))}, goodput {lane.goodput_per_s(kind):.2f}/s"
             yield f"{name} is the same at all points: {_in_time(group).plain.strip()}, {times}"
 
 

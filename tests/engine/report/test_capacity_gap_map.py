@@ -72,6 +72,14 @@ def test_every_change_stands_on_the_page_with_its_source(documents: dict[str, Do
             assert change.source.replace("'", "&#x27;") in html
 
 
+def test_the_table_of_a_capacity_study_has_the_rate_of_the_budget_asked_for(documents: dict[str, Document]) -> None:
+    document = copy.deepcopy(documents["capacity"])
+    for lane in document["kinds"][0]["lanes"]:
+        for trial in lane["trials"]:
+            trial["in_time_per_s"] = 4321.5
+    assert page(document).count(">4321.50</td>") == 2
+
+
 @pytest.mark.parametrize("module", [capacity, gap, map])
 def test_plotly_takes_the_figures(documents: dict[str, Document], module: Any) -> None:
     figures = Figures()
