@@ -6,7 +6,7 @@ from subsecond.engine.findings import counted
 
 from .capacity import Capacity, CapacityStudy
 
-__all__ = ["amount_words", "beside_words", "capacity_sentence"]
+__all__ = ["amount_words", "beside_words", "capacity_sentence", "capacity_words"]
 
 
 def beside_words(study: CapacityStudy) -> str:
@@ -24,6 +24,14 @@ def amount_words(study: CapacityStudy, load: int) -> str:
     return f"{study.amount(load):,.3g}" if study.question.by_rate else f"{load:,}"
 
 
+def capacity_words(study: CapacityStudy, lane: Capacity) -> str:
+    """What one pipeline carries, in short; `none ?`: chance may have it."""
+    found = lane.boundary
+    if not found.load:
+        return "none" if found.is_surely_none else "none ?"
+    return f"{'> ' if found.missed is None else ''}{amount_words(study, found.load)}"
+
+
 def _things(study: CapacityStudy, load: int) -> str:
     if study.question.by_rate:
         return f"{amount_words(study, load)} {study.budget.agents} sessions per second"
@@ -38,7 +46,7 @@ def capacity_sentence(study: CapacityStudy, lane: Capacity) -> str:
     if not found.load:
         least = found.trials[0]
         share = f"{100 * least.attainment.value:.1f} %"
-        sure = "" if least.is_surely_missed else ", though that may be chance"
+        sure = "" if found.is_surely_none else ", though that may be chance"
         return f"{lane.lane} does not keep {name} with {_things(study, least.load)}: {share} in time{sure}."
     missed = amount_words(study, found.missed)
     text = f"{lane.lane} keeps {name} with {_things(study, found.load)} and misses it with {missed}"

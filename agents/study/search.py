@@ -64,6 +64,11 @@ class Boundary:
     exceptions: tuple[int, ...]
     trials: tuple[Trial, ...]
 
+    @property
+    def is_surely_none(self) -> bool:
+        """Whether not even the smallest load keeps it, by its whole interval."""
+        return not self.load and self.trials[0].is_surely_missed
+
 
 Asking = Generator[int, Trial, Boundary]
 _Step = Generator[int, Trial, Trial]

@@ -93,7 +93,7 @@ def _kind(kind: _Kind, figures: Figures) -> Iterator[Html]:
     yield from verdicts(kind.findings)
     caption = (
         f"Share of turns in time over the load, with the interval of {100 * kind.confidence:g} %. "
-        "Dashed: what the budget asks for."
+        "Dashed: what the budget asks for. none ?: chance may have it."
     )
     yield figures.add(_curves(kind), caption)
     yield _table(kind)
@@ -134,6 +134,15 @@ def _range(kind: _Kind) -> list[float]:
     return [max(0.0, min(100 * least, kind.budget.percentile) - 4), 101]
 
 
+def _carried(kind: _Kind, lane: _Lane) -> str:
+    """What a pipeline carries; `none ?`: chance may have it."""
+    if lane.missed_at is None:
+        return f"more than {lane.capacity:,g}"
+    high = lane.trials[0].high
+    is_sure = high is not None and high < kind.budget.percentile / 100
+    return f"{lane.capacity:,g}" if lane.capacity else "none" if is_sure else "none ?"
+
+
 def _table(kind: _Kind) -> Html:
     rows = []
     for lane in kind.lanes:
@@ -141,7 +150,7 @@ def _table(kind: _Kind) -> Html:
         rows.append(
             [
                 lane.lane,
-                f"more than {lane.capacity:,g}" if lane.missed_at is None else f"{lane.capacity:,g}",
+                _carried(kind, lane),
                 f"{lane.surely_kept:,g}" if lane.surely_kept else NONE,
                 NONE if lane.surely_missed is None else f"{lane.surely_missed:,g}",
                 share_words(at.attainment),

@@ -62,6 +62,25 @@ def test_a_budget_out_of_reach_is_kept_by_none(command: Command, scenario: str) 
     assert "trn-cs3 does not keep voice-target with 1 voice session: " in " ".join(shown.split())
 
 
+def test_none_that_may_be_chance_is_marked_in_the_table(command: Command, scenario: str, tmp_path: Path) -> None:
+    asked = ["--pipelines", "trn-cs3", "--budget", "voice-slow-line", *QUICK, "--max", "1"]
+    out = tmp_path / "capacity.json"
+    command("capacity", scenario, *asked, "--json", out)
+    ((low, value, high),) = [
+        (trial["low"], trial["attainment"], trial["high"])
+        for trial in json.loads(out.read_text())["kinds"][0]["lanes"][0]["trials"]
+        if trial["load"] == 1
+    ]
+    assert low < value < high
+    for percentile, is_sure in ((100 * (value + high) / 2, False), (100 * high + 0.1, True)):
+        _, shown, _ = command("capacity", scenario, *asked, "--percentile", str(percentile), "--json", out)
+        (row,) = [line for line in shown.splitlines() if line.startswith(" trn-cs3 ")]
+        assert row.split()[1:3] == (["none", "-"] if is_sure else ["none", "?"])
+        assert ("?: chance may have it" in shown) == ("though that may be chance" in " ".join(shown.split()))
+        command("report", out, "--out", tmp_path / "page.html")
+        assert f">none{'' if is_sure else ' ?'}</td>" in (tmp_path / "page.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from subsecond.agents.study.capacity import Capacity, CapacityStudy, Question, capacity_study, kinds_of
 from subsecond.agents.study.capacity_document import capacity_document, fullest
-from subsecond.agents.study.capacity_words import amount_words, beside_words, capacity_sentence
+from subsecond.agents.study.capacity_words import amount_words, beside_words, capacity_sentence, capacity_words
 from subsecond.agents.study.points import Base
 from subsecond.engine.findings import counted
 
@@ -84,6 +84,8 @@ def _show_study(console: Console, study: CapacityStudy) -> None:
         grid.add(*_cells(study, lane))
     for table in grid.tables(console):
         console.print(table)
+    if any(not lane.boundary.load and not lane.boundary.is_surely_none for lane in study.lanes):
+        print_point(console, "?: chance may have it.")
     for lane in study.lanes:
         print_point(console, capacity_sentence(study, lane))
 
@@ -95,11 +97,7 @@ def _cells(study: CapacityStudy, lane: Capacity) -> list[str]:
     part, share = fullest(lane.at_capacity)
     return [
         lane.lane,
-        f"> {amount_words(study, found.load)}"
-        if found.missed is None
-        else amount_words(study, found.load)
-        if found.load
-        else "none",
+        capacity_words(study, lane),
         amount_words(study, found.surely_kept) if found.surely_kept else "-",
         "-" if found.surely_missed is None else amount_words(study, found.surely_missed),
         f"{100 * trial.attainment.value:.1f} %",
