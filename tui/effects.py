@@ -92,7 +92,7 @@ class _Kind:
             self.since.add(since)
             start = since.of(Field.START_PS)
             self.under_way += int(np.count_nonzero(start < at))
-            self.recovery.add(start, took_ps(since))
+            self.recovery.add(start, took_ps(since), since.end_ps)
 
     def effect(
         self, before: Tallied, before_line: Points, since_line: Points, waits_ps: int, recovery: RecoverySoFar
@@ -195,7 +195,9 @@ class Effects:
                 since = line.points(event.at_ps // PS_PER_S - LEAD_S, end_ps // PS_PER_S)
                 waits = now_ps - told.open_ps[0] if told.open_ps and now_ps == end_ps else 0
                 before = base.kinds[lane][kind].before.tallied()
-                found.append(track.effect(before, was, since, waits, track.recovery.look(told, last_ps)))
+                found.append(
+                    track.effect(before, was, since, waits, track.recovery.look(told, last_ps, event.until_ps))
+                )
             kinds.append(tuple(found))
         others = 0 if against is event else place
         return Effect(event, against, base.from_ps, base.at_ps, end_ps, last_ps, others, tuple(kinds))

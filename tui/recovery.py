@@ -1,9 +1,10 @@
 """When turns are served as before again, found out while a run goes on.
 
 The definition is that of `engine/drills/windows.py`: p95 of the turns that begin in a sliding window, which has to come
-within 10 % of that before and to stay there over two widths. A live run has no twin without the event, so that what
-these turns would usually take is not known. And turns are known once they have ended: one that is open counts as one
-that never ends until it does, and a window that can still come out either way is waited for.
+within 10 % of that before and to stay there over two widths, and not before the last turn has ended that the event
+delayed. A live run has no twin without the event, so that what these turns would usually take is not known. And turns
+are known once they have ended: one that is open counts as one that never ends until it does, and what can still come
+out either way is waited for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.drills.windows import FOREVER, NEAR, STEPS, SUSTAINED, Spans, window_for
+from subsecond.engine.drills.windows import (
+    FOREVER,
+    NEAR,
+    STEPS,
+    SUSTAINED,
+    Spans,
+    is_rare,
+    longest_before,
+    window_for,
+)
 from subsecond.tui.stats import quantile_ps
 
 __all__ = ["Known", "RecoverySoFar", "RecoveryTracker"]
@@ -75,35 +85,41 @@ class RecoveryTracker:
         self._begin_ps = begin_ps
         self._horizon_ps = horizon_ps
         self._before: list[tuple[Int64, Int64]] = []
-        self._waiting: list[tuple[Int64, Int64]] = []
+        self._waiting: list[tuple[Int64, Int64, Int64]] = []
         self._before_ps: int | None = None
+        self._longest_ps = FOREVER
         self._width_ps = 0
         self._bins: dict[int, list[int]] = {}
+        #: By step in which turns begin (-1: before the event): how many, how many are delayed, and their last end.
+        self._met: dict[int, tuple[int, int, int]] = {}
         self._back: list[bool] = []
+        self._begun: list[bool] = []
         self._after_ps: int | None = None
 
     def add_before(self, start_ps: Int64, took_ps: Int64) -> None:
         """Turns that ended before the event."""
         self._before.append((start_ps, took_ps))
 
-    def add(self, start_ps: Int64, took_ps: Int64) -> None:
-        """Turns that ended since; those that began before it are left out."""
-        own = (start_ps >= self._begin_ps) & (start_ps < self._begin_ps + self._horizon_ps)
+    def add(self, start_ps: Int64, took_ps: Int64, end_ps: Int64 | None = None) -> None:
+        """Turns that ended since; `end_ps`: when, if not after what they took, as those that fail."""
+        own = start_ps < self._begin_ps + self._horizon_ps
         if own.any():
-            self._waiting.append((start_ps[own], took_ps[own]))
+            end = start_ps + took_ps if end_ps is None else end_ps
+            self._waiting.append((start_ps[own], took_ps[own], end[own]))
 
-    def look(self, known: Known, last_begin_ps: int) -> RecoverySoFar:
+    def look(self, known: Known, last_begin_ps: int, end_ps: int | None = None) -> RecoverySoFar:
         """Take in what has become known.
 
         Args:
             last_begin_ps: when the last fault of the event begins: it is not over before.
+            end_ps: when all of them are mended; None: never, or it is no fault.
         """
         if known.at_ps >= self._begin_ps and not self._width_ps:
             self._measure()
         if self._width_ps and self._before_ps is not None:
             self._sort()
             self._judge(known)
-            self._after_ps = self._found(last_begin_ps)
+            self._after_ps = self._found(known, last_begin_ps, max(last_begin_ps, end_ps or 0))
         return RecoverySoFar(self._before_ps, self._after_ps, self._width_ps, not all(self._back), self._is_over)
 
     @property
@@ -121,7 +137,7 @@ class RecoveryTracker:
             for i in (0, 1)
         )
         self._before = []
-        self._before_ps = quantile_ps(took, 0.95)
+        self._before_ps, self._longest_ps = quantile_ps(took, 0.95), longest_before(took)
         order = np.argsort(start, kind="stable")
         none, never = np.full(len(start), -1), np.zeros(len(start), np.bool_)
         usual = window_for(Spans(start[order], took[order], none, never, never, self._from_ps, self._begin_ps))
@@ -131,12 +147,18 @@ class RecoveryTracker:
     def _sort(self) -> None:
         """Put turns where windows find them."""
         first = len(self._back)
-        for start, took in self._waiting:
-            places = (start - self._begin_ps) // self._step_ps
-            for place, value in zip(places.tolist(), took.tolist(), strict=True):
+        for start, took, end in self._waiting:
+            places = np.maximum((start - self._begin_ps) // self._step_ps, -1)
+            for place, value, ended in zip(places.tolist(), took.tolist(), end.tolist(), strict=True):
                 if place >= first:  # earlier ones are in no window that is still to be judged
                     self._bins.setdefault(place, []).append(value)
+                if ended > self._begin_ps:
+                    self._meet(place, ended, is_delayed=value > NEAR * self._longest_ps)
         self._waiting = []
+
+    def _meet(self, place: int, ended_ps: int, *, is_delayed: bool) -> None:
+        count, delayed, last = self._met.get(place, (0, 0, 0))
+        self._met[place] = (count + 1, delayed + is_delayed, max(last, ended_ps) if is_delayed else last)
 
     def _judge(self, known: Known) -> None:
         """Say of one window after the other whether it is as before, until one is not known."""
@@ -152,17 +174,31 @@ class RecoveryTracker:
             if not is_back and (num_open or end > known.open_to_ps):
                 return
             self._back.append(is_back)
+            in_first = bisect_left(known.open_ps, begin + self._step_ps) - bisect_left(known.open_ps, begin)
+            self._begun.append(bool(in_first or self._bins.get(place)))
             self._bins.pop(place, None)
 
     def _is_as_before(self, values: Sequence[int]) -> bool:
         value = quantile_ps(np.array(values, np.int64), 0.95)
         return value is not None and self._before_ps is not None and value <= NEAR * self._before_ps
 
-    def _found(self, last_begin_ps: int) -> int | None:
+    def _found(self, known: Known, last_begin_ps: int, mended_ps: int) -> int | None:
         """As `recovery_of` finds it among the windows that are judged."""
+        steps = -(-(mended_ps - self._begin_ps) // self._step_ps)
+        until = self._begin_ps + steps * self._step_ps
+        if known.at_ps < until or known.open_to_ps < until or bisect_left(known.open_ps, until):
+            return None  # somebody waits whom it may have struck
+        struck = self._struck(steps)
         back, hold = self._back, SUSTAINED * STEPS
-        first = max(0, -(-(last_begin_ps - self._begin_ps) // self._step_ps))
-        for place in range(first, len(back) - hold + 1):
-            if all(back[place : place + hold]):
-                return 0 if all(back) else place * self._step_ps
+        earliest = max(last_begin_ps, struck or self._begin_ps) - self._begin_ps
+        for place in range(max(0, earliest // self._step_ps), len(back) - hold + 1):
+            if self._begun[place] and all(back[place : place + hold]):
+                return 0 if all(back) and struck is None else max(place * self._step_ps, earliest)
         return None
+
+    def _struck(self, steps: int) -> int | None:
+        """As `struck_until`, of the turns that begin in so many steps or before; a step is met as a whole."""
+        met = [found for place, found in self._met.items() if place < steps]
+        if is_rare(sum(delayed for _, delayed, _ in met), sum(count for count, _, _ in met)):
+            return None
+        return max(last for _, _, last in met)

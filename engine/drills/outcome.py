@@ -133,6 +133,6 @@ def _kind_outcome(
         runs=tuple(runs),
         others={b.name: together(impacts([b])) for b in budgets if b != main},
         silence_ps=(max(s[0] for s in silences), max(s[1] for s in silences)),
-        recovery=recovery_of(with_fault, begin, last, window_for(without)),
+        recovery=recovery_of(with_fault, begin, last, window_for(without), strike.end_ps),
         strips=(strip_of(without, picture), strip_of(with_fault, picture)),
     )

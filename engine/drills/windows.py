@@ -24,10 +24,13 @@ __all__ = [
     "Recovery",
     "Spans",
     "Strip",
+    "is_rare",
+    "longest_before",
     "picture_width",
     "recovery_of",
     "spans_of",
     "strip_of",
+    "struck_until",
     "window_for",
 ]
 
@@ -57,6 +60,7 @@ class Spans:
         took_ps: `FOREVER` for failed ones.
         usual_ps: what the same turn of the same session took in another run; -1: it is not known there.
         kept: whether it met its budgets; `judged`: whether it met or missed them.
+        end_ps: when it was answered or failed, `FOREVER` for turns still open; None: `start_ps` + `took_ps`.
     """
 
     start_ps: Int64
@@ -67,6 +71,7 @@ class Spans:
     from_ps: int
     stop_ps: int
     runs: int = 1
+    end_ps: Int64 | None = None
 
     def between(self, begin_ps: int, end_ps: int) -> tuple[Int64, Int64]:
         """What the turns took that begin in [begin_ps, end_ps), and what those of them that are known usually take."""
@@ -100,8 +105,8 @@ class Recovery:
     Attributes:
         before_ps: p95 of what the turns that begin before the fault usually take; None: there is none.
         worst_ps: highest p95 of a sliding window from the fault on; None: no turn.
-        after_ps: from the begin of the fault until p95 of the sliding window is back, and stays so; 0: it was never
-            away; None: not within the run.
+        after_ps: from the begin of the fault until p95 is back, and stays so; 0: it was never away; None: not within
+            the run.
         width_ps: of the window.
     """
 
@@ -119,7 +124,7 @@ def spans_of(
     Args:
         usual: for each course another one of the same sessions; None: the course itself.
     """
-    starts, took, before, kept, judged = [], [], [], [], []
+    starts, took, before, kept, judged, ends = [], [], [], [], [], []
     for course, other in zip(courses, usual or courses, strict=True):
         fate = fates(course, budgets)
         own = course.of_kind(kind) & (fate != Fate.ABSENT) & (fate != Fate.CANCELLED)
@@ -128,6 +133,8 @@ def spans_of(
         before.append(_usual(course, other)[own])
         kept.append((fate == Fate.MET)[own])
         judged.append((fate != Fate.OPEN)[own])
+        is_open = course.state == TurnState.PENDING
+        ends.append(np.where(is_open, FOREVER, course.start_ps + course.latency_ps)[own])
     start = np.concatenate(starts)
     order = np.argsort(start, kind="stable")
     return Spans(
@@ -139,6 +146,7 @@ def spans_of(
         from_ps=courses[0].from_ps,
         stop_ps=min(course.stop_ps for course in courses),
         runs=len(courses),
+        end_ps=np.concatenate(ends)[order],
     )
 
 
@@ -195,33 +203,43 @@ def strip_of(spans: Spans, width_ps: int) -> Strip:
     return Strip(width_ps, tuple(begins), turns, tuple(p95s), tuple(shares))
 
 
-def recovery_of(spans: Spans, begin_ps: int, last_begin_ps: int, width_ps: int) -> Recovery:
-    """When p95 is back within 10 % of that before the fault.
+def recovery_of(spans: Spans, begin_ps: int, last_begin_ps: int, width_ps: int, end_ps: int | None = None) -> Recovery:
+    """When p95 is back within 10 % of that before the fault, for good.
 
-    It is back at `t` if that of the turns that begin in each window [s, s + width), with s from `t` on over two widths,
-    is at most 1.1 times the larger of p95 before the fault and p95 of these same turns without it: that some turns are
-    longer than others is not the fault's doing.
+    A window [s, s + width) is as before if p95 of the turns that begin in it is at most 1.1 times the larger of p95
+    before the fault and p95 of these same turns without it: that some turns are longer than others is not the fault's
+    doing. Windows begin each `STEPS`th of a width from the fault on.
+
+    It is back at the first of these instants from which on every window over two widths is as before, if a turn begins
+    in its first step, and not before the fault has let go: not before `last_begin_ps`, and, where more than one in
+    twenty of the turns that it met is delayed, not before the last of those has ended (`struck_until`). Windows look
+    ahead, and a session that waits begins no other turn: by windows alone an outage would be over before anybody is
+    served.
 
     Args:
         spans: with the fault, and with what turns take without it as usual.
         begin_ps, last_begin_ps: of the first and the last fault; it is not back before the last one has struck.
+        end_ps: when all of them are mended; None: never, so that only turns under way at `last_begin_ps` were met.
     """
     before = quantile_ps(spans.between(spans.from_ps, begin_ps)[1])  # some of these turns it has struck
     step = max(1, width_ps // STEPS)
     starts = range(begin_ps, max(begin_ps, spans.stop_ps - width_ps) + 1, step)
     windows = [spans.between(s, s + width_ps) for s in starts]
+    begun = [len(spans.between(s, s + step)[0]) > 0 for s in starts]
     p95s = [quantile_ps(took) for took, _ in windows]
     worst = max((value for value in p95s if value is not None), default=None)
     if before is None:
         return Recovery(None, worst, None, width_ps)
     usual = [quantile_ps(other) for _, other in windows]
     back = [_is_back(value, other, before) for value, other in zip(p95s, usual, strict=True)]
-    if all(back):
+    struck = struck_until(spans, begin_ps, max(last_begin_ps, end_ps or 0), before)
+    if all(back) and struck is None:
         return Recovery(before, worst, 0, width_ps)
-    hold = SUSTAINED * STEPS
+    earliest, hold = max(last_begin_ps, struck or begin_ps), SUSTAINED * STEPS
     for place, at in enumerate(starts):
-        if at >= last_begin_ps and place + hold <= len(back) and all(back[place : place + hold]):
-            return Recovery(before, worst, at - begin_ps, width_ps)
+        is_held = begun[place] and place + hold <= len(back) and all(back[place : place + hold])
+        if is_held and at > earliest - step:
+            return Recovery(before, worst, max(at, earliest) - begin_ps, width_ps)
     return Recovery(before, worst, None, width_ps)
 
 
@@ -229,3 +247,35 @@ def _is_back(value: int | None, usual: int | None, before: int) -> bool:
     if value is None:  # nobody begins: everybody waits
         return False
     return value <= NEAR * max(before, usual or 0)
+
+
+def struck_until(spans: Spans, begin_ps: int, until_ps: int, before: int) -> int | None:
+    """When the last turn ended that a fault delayed; None: it delayed at most one in twenty of those it met.
+
+    It met the turns that begin before `until_ps` and end after `begin_ps`. One is delayed that takes 10 % longer than
+    the same turn without the fault and than p95 before it, or, where nobody knows how long the same turn takes, than
+    the longest turn before it.
+
+    Returns:
+        At least `FOREVER` if such a turn is still open.
+    """
+    count = int(np.searchsorted(spans.start_ps, until_ps))
+    end = (spans.start_ps + spans.took_ps if spans.end_ps is None else spans.end_ps)[:count]
+    usual = spans.usual_ps[:count]
+    limit = np.where(usual >= 0, np.maximum(usual, before), longest_before(spans.between(spans.from_ps, begin_ps)[1]))
+    met = end > begin_ps
+    delayed = met & (spans.took_ps[:count] > NEAR * limit)
+    if is_rare(int(np.count_nonzero(delayed)), int(np.count_nonzero(met))):
+        return None
+    return int(end[delayed].max())
+
+
+def longest_before(took_ps: Int64) -> int:
+    """The longest of the turns before a fault that did not fail; `FOREVER` if there is none."""
+    ended = took_ps[took_ps < FOREVER]
+    return int(ended.max()) if len(ended) else FOREVER
+
+
+def is_rare(count: int, total: int) -> bool:
+    """Whether so few of so many do not move p95."""
+    return count <= total - math.ceil(QUANTILE * total)

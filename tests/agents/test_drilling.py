@@ -249,14 +249,17 @@ def test_drills_are_the_same_whoever_runs_them_when(stage: Stage) -> None:
                 assert a.kinds[kind].silence_ps == b.kinds[kind].silence_ps
 
 
-def test_a_lost_server_is_felt_and_got_over(stage: Stage) -> None:
-    (outcome,) = run_drills(stage, [drill_named("server-lost")], [1])
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
+def test_a_lost_server_is_felt_and_got_over(stage: Stage, seeds: list[int]) -> None:
+    (outcome,) = run_drills(stage, [drill_named("server-lost")], seeds)
     for lane in outcome.lanes:
         for kind in lane.kinds.values():
             assert kind.silence_ps[0] < 10 * S < kind.silence_ps[1]
             assert kind.impact.longest_ps[1] > 20 * S
             assert kind.strips[0].p95_ps != kind.strips[1].p95_ps
             assert kind.recovery.width_ps <= 120 * S
+            # it is the only server: nobody is served for a minute
+            assert kind.recovery.after_ps is None or kind.recovery.after_ps >= 60 * S
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subsecond.engine.drills.windows import FOREVER, Spans, recovery_of
+from subsecond.engine.drills.windows import FOREVER, STEPS, Spans, recovery_of
 from subsecond.tui.recovery import Known, RecoveryTracker
 
 S = 10**12
@@ -23,32 +23,44 @@ def turns(seed: int, per_s: float, away_s: float, times: float) -> tuple[np.ndar
     return start, np.where(is_away & (rng.random(len(start)) < 0.05), FOREVER, took)
 
 
-@given(st.integers(0, 1000), st.sampled_from([0.2, 2.0, 8.0]), st.floats(0, 120), st.floats(1, 30), st.integers(0, 60))
+@given(
+    st.integers(0, 1000),
+    st.sampled_from([0.2, 2.0, 8.0]),
+    st.floats(0, 120),
+    st.floats(1, 30),
+    st.integers(0, 60),
+    st.one_of(st.none(), st.integers(0, 90)),
+)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_it_is_that_of_the_whole_run_and_never_taken_back(
-    seed: int, per_s: float, away_s: float, times: float, last_s: int
+    seed: int, per_s: float, away_s: float, times: float, last_s: int, mended_s: int | None
 ) -> None:
     start, took = turns(seed, per_s, away_s, times)
     end = start + np.where(took == FOREVER, 3 * S, took)
-    last = BEGIN + last_s * S
     tracker = RecoveryTracker(FROM, BEGIN, STOP - BEGIN)
     before = (end < BEGIN) & (end >= FROM)
     tracker.add_before(start[before], took[before])
+    step = tracker.look(Known(BEGIN), BEGIN).width_ps // STEPS
+    last, mended = BEGIN + last_s * S, None
+    if mended_s is not None:  # it is told to a step
+        mended = BEGIN - -max(last_s, mended_s) * S // step * step
+    elif last_s:
+        last = BEGIN + last_s * S // step * step
     found, told = [], BEGIN
     for now in range(BEGIN, STOP + 20 * S, 5 * S):
         new = (end >= told) & (end < now)
-        tracker.add(start[new], took[new])
+        tracker.add(start[new], took[new], end[new])
         told = now
         still = np.sort(start[(start < now) & (end >= now)]).tolist()
-        found.append(tracker.look(Known(now, still, now), last))
+        found.append(tracker.look(Known(now, still, now), last, mended))
     for _ in range(40):
-        found.append(tracker.look(Known(now, [], now), last))
+        found.append(tracker.look(Known(now, [], now), last, mended))
     width = found[-1].width_ps
-    own = before | (start >= BEGIN)
+    own = before | (end >= BEGIN)
     usual = np.where(before, took, -1)[own]  # of the turns since, nobody knows what they usually take
     never = np.zeros(len(usual), np.bool_)
-    spans = Spans(start[own], took[own], usual, never, never, 0, STOP)
-    expected = recovery_of(spans, BEGIN, last, width)
+    spans = Spans(start[own], took[own], usual, never, never, 0, STOP, end_ps=end[own])
+    expected = recovery_of(spans, BEGIN, last, width, mended)
     assert found[-1].before_ps == expected.before_ps
     assert found[-1].after_ps == expected.after_ps
     known = [one.after_ps for one in found if one.after_ps]

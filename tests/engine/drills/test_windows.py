@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.courses import BUDGET, S, course
@@ -88,9 +90,65 @@ def test_what_the_load_does_by_itself_is_not_the_faults_doing() -> None:
     assert recovery(course(later, took, stop_s=640.0), usual).after_ps == 0
 
 
-def test_windows_in_which_nobody_begins_are_not_as_before() -> None:
+def test_it_is_not_back_where_nobody_begins() -> None:
     gone = [s for s in START if not 200 <= s < 260]
-    assert recovery(course(gone, [0.5] * len(gone), stop_s=600.0)).after_ps == 35 * S  # 235 s on, each sees somebody
+    assert recovery(course(gone, [0.5] * len(gone), stop_s=600.0)).after_ps == 60 * S
+
+
+def outage(begin_s: float, end_s: float, waiting: int, per_s: float = 1.0) -> tuple[Spans, int]:
+    """Closed loops, of which so many wait from the begin of an outage to its end, and nobody begins meanwhile.
+
+    Gives the turns and when the last of those who waited has its answer: half a second each, one after the other.
+    """
+    calm = np.arange(0, 600, 1 / per_s)
+    calm = calm[(calm < begin_s - 1) | (calm >= end_s)]
+    held = begin_s - 0.1 * np.arange(1, waiting + 1)
+    answered = end_s + 0.5 * np.arange(1, waiting + 1)
+    start, took = np.concatenate([calm, held]), np.concatenate([np.full(len(calm), 0.5), answered - held])
+    order = np.argsort(start)
+    turns = course(start[order].tolist(), took[order].tolist(), stop_s=600.0)
+    usual = course(start[order].tolist(), [0.5] * len(start), stop_s=600.0)
+    return spans_of([turns], "coding", [BUDGET], [usual]), round(answered[-1] * S)
+
+
+@pytest.mark.parametrize("waiting", [1, 3, 8, 40])
+@pytest.mark.parametrize("length_s", [10.0, 60.0, 190.0])
+@pytest.mark.parametrize("width_s", [5, 30, 60])
+def test_an_outage_is_not_over_before_the_last_who_waited_is_answered(
+    waiting: int, length_s: float, width_s: int
+) -> None:
+    turns, answered = outage(200.0, 200.0 + length_s, waiting, per_s=4.0)
+    found = recovery_of(turns, 200 * S, 200 * S, width_s * S, round((200 + length_s) * S))
+    # by windows alone it would be over sooner: they are mostly of turns that begin after it
+    assert found.after_ps is not None
+    assert found.after_ps == answered - 200 * S
+
+
+def test_who_waits_for_ever_is_not_served_as_before() -> None:
+    took = [0.5] * 600
+    took[199] = 401.0
+    states = [int(TurnState.ANSWERED)] * 600
+    states[199] = int(TurnState.PENDING)
+    assert recovery(course(START, took, states, stop_s=600.0), last_s=200.0).after_ps is None
+
+
+def test_a_fault_that_delays_few_of_those_it_meets_is_over_by_the_windows() -> None:
+    # one of forty turns under way while it lasts is delayed, and one in thirty of a window
+    turns = spans_of([with_took({range(215, 216): 30.0})], "coding", [BUDGET], [STEADY])
+    assert recovery_of(turns, 200 * S, 200 * S, WIDTH, 240 * S).after_ps == 0
+    more = spans_of([with_took({range(215, 218): 30.0})], "coding", [BUDGET], [STEADY])
+    assert recovery_of(more, 200 * S, 200 * S, WIDTH, 240 * S).after_ps == 47 * S
+
+
+def test_what_nobody_knows_the_usual_of_is_delayed_beyond_the_longest_before() -> None:
+    took = [0.5] * 600
+    took[100], took[199], took[205] = 9.0, 9.5, 30.0
+    own = course(START, took, stop_s=600.0)
+    known = spans_of([own], "coding", [BUDGET])
+    begun = known.start_ps < 190 * S
+    unknown = replace(known, usual_ps=np.where(begun, known.took_ps, -1))
+    assert recovery_of(unknown, 200 * S, 200 * S, WIDTH, 201 * S).after_ps == 0
+    assert recovery_of(unknown, 200 * S, 200 * S, WIDTH, 206 * S).after_ps == 35 * S
 
 
 def test_without_turns_before_there_is_nothing_to_be_back_to() -> None:
