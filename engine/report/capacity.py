@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Figure, lane_colour, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Figure, Share, lane_colour, plain_text, read_as, share_words, time_words, verdicts
 from .tables import NONE, table
 
 __all__ = ["chapter"]
@@ -22,9 +22,9 @@ class _Fullest(msgspec.Struct, frozen=True):
 
 class _Trial(msgspec.Struct, frozen=True):
     load: float
-    attainment: float
-    low: float | None
-    high: float | None
+    attainment: Share
+    low: Share | None
+    high: Share | None
     runs: int
     turns: int
     p50_ms: float | None
@@ -41,7 +41,7 @@ class _Lane(msgspec.Struct, frozen=True):
     fullest: _Fullest
     runs: int
     turns: int
-    trials: list[_Trial]
+    trials: Annotated[list[_Trial], msgspec.Meta(min_length=1)]
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class _Kind(msgspec.Struct, frozen=True):
     duration_s: float
     warm_up_s: float
     findings: list[str]
-    lanes: list[_Lane]
+    lanes: Annotated[list[_Lane], msgspec.Meta(min_length=1)]
 
     @property
     def things(self) -> str:

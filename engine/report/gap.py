@@ -9,7 +9,7 @@ import msgspec
 
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Figure, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Excess, Figure, Share, plain_text, read_as, share_words, time_words, verdicts
 from .tables import SECRET, table
 
 __all__ = ["chapter"]
@@ -31,8 +31,8 @@ class _Change(msgspec.Struct, frozen=True):
 class _Variant(msgspec.Struct, frozen=True):
     name: str
     changes: list[_Change]
-    attainment: float | None = None
-    effect: float | None = None
+    attainment: Share | None = None
+    effect: Excess | None = None
     is_kept: bool = False
     is_same: bool = False
     is_clear: bool = True

@@ -11,7 +11,7 @@ from subsecond.engine.errors import InputError
 
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Figure, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Figure, Share, plain_text, read_as, share_words, time_words, verdicts
 from .tables import table
 
 __all__ = ["chapter"]
@@ -22,7 +22,7 @@ _COLOURS = ("#d7dade", "#8fd1c8", "#f0b98a", "#b9c6ef")
 
 
 class _Side(msgspec.Struct, frozen=True):
-    attainment: float
+    attainment: Share
     p95_ms: float | None
 
 

@@ -35,6 +35,10 @@ STUDIES: dict[str, str] = {
 }
 #: Largest document that is read; one of a million points would be larger.
 _MOST_BYTES = 200_000_000
+#: Largest number that can still be made a percentage, or picoseconds of milliseconds; and keys below which numbers are
+#: what somebody has set, which nothing is reckoned with.
+_MOST = 1e100
+_GIVEN = ("axes", "fixed", "settings", "tables")
 
 
 def is_study(path: Path) -> bool:
@@ -74,6 +78,23 @@ def _schema(document: object) -> tuple[str, str]:
     return name, version
 
 
+def _check_numbers(document: object, where: str, place: str = "") -> None:
+    """Refuse numbers so large that what is reckoned with them would be infinite.
+
+    Raises:
+        InputError: there is one.
+    """
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key not in _GIVEN:
+                _check_numbers(value, where, f"{place}.{key}")
+    elif isinstance(document, list | tuple):
+        for number, value in enumerate(document):
+            _check_numbers(value, where, f"{place}.{number}")
+    elif isinstance(document, int | float) and not abs(document) <= _MOST:
+        raise InputError(where, place.lstrip("."), document, "a number that a study could have found")
+
+
 def study_page(documents: Sequence[tuple[str, dict[str, Any]]], plotting: str) -> str:
     """A report on studies.
 
@@ -86,6 +107,7 @@ def study_page(documents: Sequence[tuple[str, dict[str, Any]]], plotting: str) -
     figures = Figures()
     body: list[Html] = []
     for where, document in documents:
+        _check_numbers(document, where)
         maker = import_module(f".{_schema(document)[0]}", __package__)
         body += maker.chapter(document, figures, where)
         body.append(element("p", where, class_="soft"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -13,9 +13,23 @@ from subsecond.engine.errors import InputError
 from .figures import LANE_COLOURS
 from .markup import Html, element
 
-__all__ = ["BudgetDoc", "Figure", "lane_colour", "plain_text", "read_as", "share_words", "time_words", "verdicts"]
+__all__ = [
+    "BudgetDoc",
+    "Excess",
+    "Figure",
+    "Share",
+    "lane_colour",
+    "plain_text",
+    "read_as",
+    "share_words",
+    "time_words",
+    "verdicts",
+]
 
 Figure = dict[str, Any]
+#: A share of things, from 0 to 1, and by how much one share exceeds another.
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Excess = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 D = TypeVar("D")
 
 

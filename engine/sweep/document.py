@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,8 @@ from .rows import outcomes_of
 
 __all__ = ["BudgetDoc", "CountDoc", "GroupDoc", "LaneDoc", "PointDoc", "SweepDoc", "document_from", "document_of"]
 
+#: A share of things, from 0 to 1.
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 PS_PER_MS = 10**9
 PS_PER_S = 10**12
 #: Points up to which the document has histograms, about 5 kB each; the tables always have them.
@@ -41,9 +43,9 @@ class CountDoc(msgspec.Struct, frozen=True):
 
     met: int
     missed: int
-    attainment: float | None
+    attainment: Share | None
     kept: bool
-    attainment_by_replica: list[float | None]
+    attainment_by_replica: list[Share | None]
 
 
 class GroupDoc(msgspec.Struct, frozen=True):

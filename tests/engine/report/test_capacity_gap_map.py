@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import plotly.graph_objects as plotly
 import pytest
+from support.absurd import refuses_or_takes
 
 from subsecond.agents.study.capacity import Question, capacity_study
 from subsecond.agents.study.capacity_document import capacity_document
@@ -80,6 +81,11 @@ def test_the_table_of_a_capacity_study_has_the_rate_of_the_budget_asked_for(docu
     assert page(document).count(">4321.50</td>") == 2
 
 
+@pytest.mark.parametrize("study", ["capacity", "gap", "map"])
+def test_absurd_numbers_are_refused_in_a_line(documents: dict[str, Document], study: str) -> None:
+    assert refuses_or_takes(copy.deepcopy(documents[study]), page, "study.json")
+
+
 @pytest.mark.parametrize("module", [capacity, gap, map])
 def test_plotly_takes_the_figures(documents: dict[str, Document], module: Any) -> None:
     figures = Figures()
@@ -112,6 +118,8 @@ def drop(*path: str | int) -> Callable[[Document], object]:
     ("study", "change", "expected"),
     [
         ("capacity", drop("kinds", 0, "lanes"), "lanes"),
+        ("capacity", lambda d: d["kinds"][0].update(lanes=[]), "lanes"),
+        ("capacity", lambda d: d["kinds"][0]["lanes"][0].update(trials=[]), "trials"),
         ("capacity", lambda d: d["kinds"][0]["lanes"][0]["trials"][0].update(load="many"), "load"),
         ("gap", drop("budget", "percentile"), "percentile"),
         ("gap", lambda d: d["lanes"][0].update(singles=7), "singles"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.absurd import refuses_or_takes
 
 from subsecond.agents.study.points import load_base
 from subsecond.agents.study.price_document import price_document
@@ -40,6 +41,10 @@ def test_the_page_holds_findings_figures_and_sources(document: dict[str, Any]) -
     for pipeline in document["pipelines"].values():
         for cost in pipeline["costs"][document["basis"]]:
             assert cost["formula"] in html
+
+
+def test_absurd_numbers_are_refused_in_a_line(document: dict[str, Any]) -> None:
+    assert refuses_or_takes(copy.deepcopy(document), page, "price.json")
 
 
 def test_names_cannot_break_out_of_the_page(document: dict[str, Any]) -> None:

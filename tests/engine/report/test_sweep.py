@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.absurd import refuses_or_takes
 from support.sweeps import QUICK, swept
 
 from subsecond.agents.sweep.threads import Threads
@@ -68,6 +69,10 @@ def test_a_heat_map_has_the_first_axis_down_and_gaps_where_points_failed(documen
 def test_a_document_comes_back_as_it_was(tmp_path: Path) -> None:
     made = document_of(read_sweep(swept(tmp_path, Threads(1))))
     assert document_from(msgspec.json.decode(msgspec.json.encode(made)), "sweep.json") == made
+
+
+def test_absurd_numbers_are_refused_in_a_line(document: dict[str, Any]) -> None:
+    assert refuses_or_takes(copy.deepcopy(document), page, "sweep.json")
 
 
 def test_names_cannot_break_out_of_the_page(document: dict[str, Any]) -> None:
