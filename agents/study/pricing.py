@@ -22,13 +22,14 @@ from subsecond.engine.outcome import lane_outcome, merged
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import Scenario
 
-__all__ = ["LOADS", "RUNS", "LoadPoint", "PriceStudy", "Prices", "Runs", "facts_of", "price_study"]
+__all__ = ["LOADS", "MOST_SESSIONS", "RUNS", "LoadPoint", "PriceStudy", "Prices", "Runs", "facts_of", "price_study"]
 
 #: Loads of the curve, in sessions over those of the scenario.
 LOADS = (0.25, 0.5, 1.0, 2.0, 4.0)
 #: Runs of each load, so that it shows how far one alone can be trusted.
 RUNS = 3
-_MOST_SESSIONS = 100_000
+#: Most sessions of all agents together.
+MOST_SESSIONS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +236,8 @@ def _loads(scenario: Scenario, loads: Sequence[float] | None) -> list[float]:
         return [1.0]
     total = sum(agents.sessions for agents in scenario.agents)
     for load in loads or ():
-        if not (math.isfinite(load) and load > 0 and total * load <= _MOST_SESSIONS):
-            expected = f"numbers above 0, up to {_MOST_SESSIONS:,} sessions (the scenario has {total:,})"
+        if not (math.isfinite(load) and load > 0 and round(total * load) <= MOST_SESSIONS):
+            expected = f"numbers above 0, up to {MOST_SESSIONS:,} sessions (the scenario has {total:,})"
             raise InputError("--loads", "", load, expected)
     return sorted({1.0, *(LOADS if loads is None else loads)})
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from subsecond.engine.economics.break_even import Verdict
 from subsecond.engine.economics.document import BreakEvenDoc, FleetDoc, FleetLaneDoc, PriceDoc, SumDoc
 
-__all__ = ["findings", "load_words", "money", "sizes_words", "sum_words", "verdict_words"]
+__all__ = ["findings", "load_words", "money", "number_words", "sizes_words", "sum_words", "verdict_words"]
 
 #: Turns in time below which a price for one is little more than a guess.
 FEW = 30
+
+
+def number_words(value: float, digits: int = 3) -> str:
+    """A number to so many significant digits, never with an exponent: `1,980`, `0.00123`."""
+    rounded = float(f"{value:.{digits}g}") if abs(value) < 10 ** (digits - 1) else value
+    if not rounded:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    text = f"{rounded:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def money(usd: float) -> str:
@@ -19,7 +30,7 @@ def money(usd: float) -> str:
         size = abs(usd)
         return f"{usd:,.0f} USD" if size >= 100 or usd == 0 else f"{usd:.1f} USD" if size >= 10 else f"{usd:.2f} USD"
     cents = 100 * usd
-    return f"{cents:.2f} ct" if abs(cents) >= 0.1 else f"{cents:.2g} ct"
+    return f"{cents:.2f} ct" if abs(cents) >= 0.1 else f"{number_words(cents, 2)} ct"
 
 
 def sum_words(amount: SumDoc | None, names: dict[str, str]) -> str:
@@ -33,7 +44,7 @@ def sum_words(amount: SumDoc | None, names: dict[str, str]) -> str:
 
 
 def _time(hours: float, device: str) -> str:
-    return f"{hours:.3g} {device}-h" if hours >= 0.1 else f"{3600 * hours:.3g} {device}-s"
+    return f"{number_words(hours)} {device}-h" if hours >= 0.1 else f"{number_words(3600 * hours)} {device}-s"
 
 
 def sizes_words(sizes: dict[str, int]) -> str:
@@ -45,7 +56,7 @@ def sizes_words(sizes: dict[str, int]) -> str:
 
 def load_words(factor: float) -> str:
     """A load for people: `2x`."""
-    return f"{factor:g}x"
+    return f"{number_words(factor, 6)}x"
 
 
 def verdict_words(found: BreakEvenDoc, names: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from subsecond.engine.economics.document import (
     PriceDoc,
     document_from,
 )
-from subsecond.engine.economics.words import load_words, money, sizes_words, sum_words, verdict_words
+from subsecond.engine.economics.words import load_words, money, number_words, sizes_words, sum_words, verdict_words
 
 from .figures import LANE_COLOURS
 from .markup import Html, element
@@ -269,7 +269,7 @@ def _fleets(document: PriceDoc) -> Html:
 
 def _services(document: PriceDoc) -> Html:
     def price(value: InputDoc | None) -> str:
-        return "as input" if value is None else NONE if value.number is None else f"{value.number:g}"
+        return "as input" if value is None else NONE if value.number is None else number_words(value.number, 6)
 
     rows = []
     for one in document.services:
@@ -308,7 +308,7 @@ def _sources(document: PriceDoc) -> Iterator[Html]:
 def _inputs(inputs: dict[str, InputDoc]) -> Html:
     rows = []
     for key, value in inputs.items():
-        number = NONE if value.number is None else f"{value.number:,.6g}"
+        number = NONE if value.number is None else number_words(value.number, 6)
         unit = "" if value.unit == "count" else value.unit
         source = f"{value.source} {value.date}{f'; {value.note}' if value.note else ''}"
         rows.append([key, f"{number} {unit}".strip(), _badge(value.provenance), source])

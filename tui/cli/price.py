@@ -13,7 +13,7 @@ from rich.console import Console
 from subsecond.agents.study.fleets import MOST_REPLICAS
 from subsecond.agents.study.points import Base, load_base
 from subsecond.agents.study.price_document import price_document
-from subsecond.agents.study.pricing import RUNS, Prices, facts_of, price_study
+from subsecond.agents.study.pricing import MOST_SESSIONS, RUNS, Prices, facts_of, price_study
 from subsecond.engine.economics.document import PriceDoc
 from subsecond.engine.economics.rates import WAYS, own_prices
 from subsecond.engine.errors import InputError
@@ -137,7 +137,12 @@ def _loads(options: PriceOptions, base: Base) -> list[float] | None:
     total = sum(agents.sessions for agents in base.scenario.agents)
     if not total:
         raise InputError("--sessions", "", options.sessions, "a scenario with agents to scale")
-    return [count / total for count in _numbers("--sessions", options.sessions)]
+    counts = _numbers("--sessions", options.sessions)
+    for count in counts:
+        if not 0 < count <= MOST_SESSIONS:
+            expected = f"numbers above 0, up to {MOST_SESSIONS:,}, with commas between them"
+            raise InputError("--sessions", "", options.sessions, expected)
+    return [count / total for count in counts]
 
 
 def _numbers(option: str, text: str) -> list[float]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from subsecond.engine.economics.document import InputDoc, LaneDoc, PointDoc, PriceDoc
-from subsecond.engine.economics.words import load_words, money, sum_words, verdict_words
+from subsecond.engine.economics.words import load_words, money, number_words, sum_words, verdict_words
 from subsecond.engine.findings import counted
 
 from .grid import Grid, print_point
@@ -214,7 +214,7 @@ def _services(document: PriceDoc) -> Grid:
 
 
 def _price(value: InputDoc) -> str:
-    return "?" if value.number is None else f"{value.number:g}"
+    return "?" if value.number is None else number_words(value.number, 6)
 
 
 def _explain(document: PriceDoc, console: Console) -> None:
@@ -230,7 +230,7 @@ def _explain(document: PriceDoc, console: Console) -> None:
 
 
 def _figure(value: InputDoc) -> str:
-    number = "unknown" if value.number is None else f"{value.number:,.6g}"
+    number = "unknown" if value.number is None else number_words(value.number, 6)
     return number if value.unit in ("", "count") else f"{number} {value.unit}"
 
 
@@ -260,7 +260,9 @@ def _sources(document: PriceDoc) -> Iterator[str]:
         for part in pipeline.parts:
             rates[part.shown.partition(" x ")[2], part.way] = part.rate
     for (machine, way), rate in rates.items():
-        price = "no public price" if rate.number is None else f"{rate.number:,g} USD/h {_WAYS.get(way, way)}"
+        price = (
+            "no public price" if rate.number is None else f"{number_words(rate.number, 6)} USD/h {_WAYS.get(way, way)}"
+        )
         yield f"{machine}: {price}, {rate.provenance}, {rate.source} {rate.date}".rstrip()
     lists: dict[str, list[str]] = {}
     for service in document.services:
