@@ -79,6 +79,7 @@ def _work(work: Rework) -> dict[str, Any]:
         "computed_again_tokens": work.again,
         "cold_cache_tokens": work.cold,
         "repeated_tokens": work.repeated,
+        "spared_tokens": work.spared,
         "computed_tokens": list(work.computed),
         "attempts": list(work.attempts),
         "struck_turns": list(work.struck),

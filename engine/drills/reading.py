@@ -96,6 +96,7 @@ class WorkDoc(msgspec.Struct, frozen=True):
     computed_again_tokens: int
     cold_cache_tokens: int
     repeated_tokens: int
+    spared_tokens: int
     attempts: tuple[int, int]
     struck_turns: tuple[int, int]
     handed_over_tokens: tuple[int, int]

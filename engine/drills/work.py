@@ -21,9 +21,11 @@ class Rework:
     Attributes:
         computed: prompt tokens that the servers computed, as they count them.
         cold: prompt tokens of the requests prefilled in both runs that were found in a cache without the fault and had
-            to be computed with it, less those the other way round.
-        repeated: tokens computed for a request once more, since its work was lost or it was preempted, with the fault
-            less without it; of a request that goes on, those of its reply so far are among them.
+            to be computed with it.
+        repeated: tokens computed for a request once more, since its work was lost or it was preempted, beyond those
+            without the fault; of a request that goes on, those of its reply so far are among them.
+        spared: the other way round, tokens computed without the fault alone: found in a cache with it, or not computed
+            twice with it.
         attempts: how often work or a handoff was lost, or a request refused.
         struck: turns with such an attempt.
         sent: tokens of KV that went over the links, also those that were lost on the way.
@@ -33,6 +35,7 @@ class Rework:
     computed: tuple[int, int]
     cold: int
     repeated: int
+    spared: int
     attempts: tuple[int, int]
     struck: tuple[int, int]
     sent: tuple[int, int]
@@ -41,14 +44,16 @@ class Rework:
 
     @property
     def again(self) -> int:
-        """Prompt tokens computed again because of the fault."""
+        """Prompt tokens computed again because of the fault; what it spared is not taken off."""
         return self.cold + self.repeated
 
 
 def repeated_tokens(turns: Turns, under_way: int) -> int:
     """Tokens that servers computed beyond what each request needed in the end.
 
-    What was computed of a prompt whose user hung up meanwhile is among them.
+    What was computed of a prompt whose user hung up meanwhile is among them. Exact, but for users that barge in while a
+    reply that was lost is read again: that prompt counts as read to its end, so that the number is too low by what was
+    left of it.
 
     Args:
         under_way: as of `Engine.computed_under_way`.
@@ -70,12 +75,15 @@ def rework_of(pipeline: Pipeline, without: Turns, with_fault: Turns, under_way: 
     done = [(results.first_ps >= 0) | (results.stages["prefill"] > 0) for results in both]
     shared = done[0] & done[1]
     hits = [results.hit_tokens.astype(np.int64) for results in both]
+    lost_hits = (hits[0] - hits[1])[shared]
+    repeated = repeated_tokens(with_fault, under_way[1]) - repeated_tokens(without, under_way[0])
     computed = [_sum(results, "prefill_tokens") for results in both]
     unit = pipeline.entry.units_per_token
     return Rework(
         computed=(computed[0], computed[1]),
-        cold=int((hits[0] - hits[1])[shared].sum()),
-        repeated=repeated_tokens(with_fault, under_way[1]) - repeated_tokens(without, under_way[0]),
+        cold=int(np.maximum(lost_hits, 0).sum()),
+        repeated=max(0, repeated),
+        spared=int(np.maximum(-lost_hits, 0).sum()) + max(0, -repeated),
         attempts=(int(both[0].attempts.sum()), int(both[1].attempts.sum())),
         struck=(_struck(without), _struck(with_fault)),
         sent=(_sum(both[0], "transferred_units") // unit, _sum(both[1], "transferred_units") // unit),
@@ -104,6 +112,7 @@ def all_rework(works: Sequence[Rework]) -> Rework:
         computed=pair("computed"),
         cold=sum(work.cold for work in works),
         repeated=sum(work.repeated for work in works),
+        spared=sum(work.spared for work in works),
         attempts=pair("attempts"),
         struck=pair("struck"),
         sent=pair("sent"),

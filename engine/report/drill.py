@@ -112,12 +112,12 @@ def _work(drill: HeldDoc) -> Html:
     for name, lane in drill.pipelines.items():
         work = lane.work
         if work is not None:
-            counts = (work.computed_again_tokens, work.cold_cache_tokens, work.repeated_tokens)
+            counts = (work.computed_again_tokens, work.cold_cache_tokens, work.repeated_tokens, work.spared_tokens)
             more = (work.struck_turns[1] - work.struck_turns[0], work.attempts[1] - work.attempts[0])
             sent = [f"{tokens:,}" if any(work.handed_over_tokens) else NONE for tokens in work.handed_over_tokens]
             rows.append([_name(names, name), *(f"{count:,}" for count in (*counts, *more)), *sent])
-    heads = ("prompt tokens", "computed again", "cold caches", "lost work", "turns struck", "attempts lost")
-    return table((*heads, "KV sent without", "with it"), rows, numbers=range(1, 8))
+    heads = ("prompt tokens", "computed again", "cold caches", "lost work", "spared instead", "turns struck")
+    return table((*heads, "attempts lost", "KV sent without", "with it"), rows, numbers=range(1, 9))
 
 
 def _over_time(drill: HeldDoc, kind: str) -> Figure:

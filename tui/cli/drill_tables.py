@@ -171,14 +171,14 @@ def _back(found: KindOutcome) -> str:
 
 def _work(outcome: DrillOutcome) -> Grid:
     """What the servers did over again, a row per pipeline."""
-    titles = ("computed\nagain", "cold\ncaches", "lost\nwork", "turns\nstruck", "attempts\nlost")
+    titles = ("computed\nagain", "cold\ncaches", "lost\nwork", "spared\ninstead", "turns\nstruck", "attempts\nlost")
     grid = Grid(["prompt tokens", *titles, "KV handed over\nwithout -> with"])
     for lane in outcome.lanes:
         work = lane.rework
         if work is None:
             continue
         sent = "-" if not any(work.sent) else " -> ".join(count_text(value) for value in work.sent)
-        tokens = [_signed(value) for value in (work.again, work.cold, work.repeated)]
+        tokens = [_signed(value) for value in (work.again, work.cold, work.repeated, work.spared)]
         more = [_signed(pair[1] - pair[0]) for pair in (work.struck, work.attempts)]
         grid.add(lane.lane, *tokens, *more, sent)
     return grid
