@@ -45,6 +45,7 @@ from subsecond.tui.screens.sessions import SessionsView
 from subsecond.tui.screens.study import StudyView
 from subsecond.tui.screens.turn import TurnView
 from subsecond.tui.screens.what_if_dialog import WhatIfDialog
+from subsecond.tui.screens.without_faults_dialog import WithoutFaultsDialog
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Source
 from subsecond.tui.studies.opening import OpenStudy
@@ -295,7 +296,7 @@ class SubsecondApp(App[None]):
             return self.travel.away is not None
         if action in ("load", "drill"):
             return self.travel.replay is None
-        if action == "what_if":
+        if action in ("what_if", "without_faults"):
             return self.travel.replay is not None
         if action == "annotate":
             return self.travel.is_home_run
@@ -430,6 +431,12 @@ class SubsecondApp(App[None]):
             self.notify("There is no run to hold a drill on.", severity="warning", markup=False)
         else:
             self.push_screen(DrillDialog([lane.info for lane in self.snapshot.lanes]))
+
+    def action_without_faults(self) -> None:
+        """Run the recording that is shown again without its faults."""
+        replay = self.travel.replay
+        if replay is not None:
+            self.push_screen(WithoutFaultsDialog(replay.path))
 
     def action_next_event(self) -> None:
         """Show what another event did: the one before, none after the first, then the latest."""

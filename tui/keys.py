@@ -73,5 +73,6 @@ WHY_NOT: Final = {
     "annotate": "This is a recording: reading it changes nothing, so that nothing can be written into it.",
     "what_if": "This is a live run: 4 shows its parameters, and enter changes one. Back in time, w asks what if.",
     "load": "This is a recording: nothing about it can be changed.",
-    "drill": "This is a recording: nothing breaks in it any more. `subsecond drill` holds drills on scenarios.",
+    "drill": "This is a recording: nothing breaks in it any more. W runs it again without its faults.",
+    "without_faults": "A live run has no twin without its faults: look back with [, then W runs it again without them.",
 }

@@ -3,8 +3,8 @@
 The definition is that of `engine/drills/windows.py`: p95 of the turns that begin in a sliding window, which has to come
 within 10 % of that before and to stay there over two widths, and not before the last turn has ended that the event
 delayed. A live run has no twin without the event, so that what these turns would usually take is not known. And turns
-are known once they have ended: one that is open counts as one that never ends until it does, and what can still come
-out either way is waited for.
+are known once they have ended: a window is judged as soon as it comes out the same whether its open turns end now or
+never.
 """
 
 from __future__ import annotations
@@ -61,13 +61,15 @@ class RecoverySoFar:
         before_ps: p95 of the turns before; None: there is none.
         after_ps: from the event until p95 is back, and stays so; 0: it was never away; None: not yet.
         width_ps: of the window.
-        is_away: whether p95 was away in a window that is known.
+        is_known: whether a window is known.
+        is_away: whether p95 was away in one.
         is_over: whether nobody looks any more.
     """
 
     before_ps: int | None
     after_ps: int | None
     width_ps: int
+    is_known: bool
     is_away: bool
     is_over: bool
 
@@ -95,6 +97,9 @@ class RecoveryTracker:
         self._back: list[bool] = []
         self._begun: list[bool] = []
         self._after_ps: int | None = None
+        self._num_met = 0
+        #: What `after_ps` was found from.
+        self._looked_at: tuple[int, int, int, int] | None = None
 
     def add_before(self, start_ps: Int64, took_ps: Int64) -> None:
         """Turns that ended before the event."""
@@ -120,7 +125,9 @@ class RecoveryTracker:
             self._sort()
             self._judge(known)
             self._after_ps = self._found(known, last_begin_ps, max(last_begin_ps, end_ps or 0))
-        return RecoverySoFar(self._before_ps, self._after_ps, self._width_ps, not all(self._back), self._is_over)
+        return RecoverySoFar(
+            self._before_ps, self._after_ps, self._width_ps, bool(self._back), not all(self._back), self._is_over
+        )
 
     @property
     def _step_ps(self) -> int:
@@ -157,6 +164,7 @@ class RecoveryTracker:
         self._waiting = []
 
     def _meet(self, place: int, ended_ps: int, *, is_delayed: bool) -> None:
+        self._num_met += 1
         count, delayed, last = self._met.get(place, (0, 0, 0))
         self._met[place] = (count + 1, delayed + is_delayed, max(last, ended_ps) if is_delayed else last)
 
@@ -169,9 +177,10 @@ class RecoveryTracker:
             if end > known.at_ps or self._is_over:
                 return
             values = [value for step in range(place, place + STEPS) for value in self._bins.get(step, ())]
-            num_open = bisect_left(known.open_ps, end) - bisect_left(known.open_ps, begin)
-            is_back = end <= known.open_to_ps and self._is_as_before([*values, *[FOREVER] * num_open])
-            if not is_back and (num_open or end > known.open_to_ps):
+            still = known.open_ps[bisect_left(known.open_ps, begin) : bisect_left(known.open_ps, end)]
+            waited = [known.at_ps - start for start in still]
+            is_back = end <= known.open_to_ps and self._is_as_before([*values, *[FOREVER] * len(still)])
+            if not is_back and (still or end > known.open_to_ps) and self._may_be_as_before([*values, *waited]):
                 return
             self._back.append(is_back)
             in_first = bisect_left(known.open_ps, begin + self._step_ps) - bisect_left(known.open_ps, begin)
@@ -182,12 +191,20 @@ class RecoveryTracker:
         value = quantile_ps(np.array(values, np.int64), 0.95)
         return value is not None and self._before_ps is not None and value <= NEAR * self._before_ps
 
+    def _may_be_as_before(self, values: Sequence[int]) -> bool:
+        """Whether a window may be as before yet, if its open turns have waited as long as they have."""
+        return not values or self._is_as_before(values)
+
     def _found(self, known: Known, last_begin_ps: int, mended_ps: int) -> int | None:
         """As `recovery_of` finds it among the windows that are judged."""
         steps = -(-(mended_ps - self._begin_ps) // self._step_ps)
         until = self._begin_ps + steps * self._step_ps
         if known.at_ps < until or known.open_to_ps < until or bisect_left(known.open_ps, until):
             return None  # somebody waits whom it may have struck
+        looked_at = len(self._back), self._num_met, last_begin_ps, mended_ps
+        if looked_at == self._looked_at:
+            return self._after_ps
+        self._looked_at = looked_at
         struck = self._struck(steps)
         back, hold = self._back, SUSTAINED * STEPS
         earliest = max(last_begin_ps, struck or self._begin_ps) - self._begin_ps

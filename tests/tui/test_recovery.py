@@ -67,29 +67,33 @@ def test_it_is_that_of_the_whole_run_and_never_taken_back(
     assert len(set(known)) <= 1, "what was said once holds"
 
 
-def test_an_open_turn_is_waited_for_only_where_it_could_decide() -> None:
+def test_one_open_turn_of_many_does_not_keep_a_window_open() -> None:
     start = np.arange(0, 300) * S
-    took = np.full(300, S)
     tracker = RecoveryTracker(0, 100 * S, 200 * S)
-    tracker.add_before(start[:99], took[:99])
-    hangs = np.arange(300) == 110
-    tracker.add(start[~hangs & (start >= 100 * S)], took[~hangs & (start >= 100 * S)])
-    known = Known(301 * S, [110 * S], 301 * S)
+    tracker.add_before(start[:99], np.full(99, S))
+    since = start[(start >= 100 * S) & (start != 110 * S)]
+    tracker.add(since, np.full(len(since), S))
     for _ in range(10):
-        found = tracker.look(known, 100 * S)
-    assert found.after_ps == 0, "one of thirty does not move p95"
-    late = RecoveryTracker(0, 100 * S, 200 * S)
-    late.add_before(start[:99], took[:99])
-    many = (start >= 100 * S) & (start < 110 * S)
-    late.add(start[~many & (start >= 110 * S)], took[~many & (start >= 110 * S)])
-    found = late.look(Known(301 * S, start[many].tolist(), 301 * S), 100 * S)
-    assert (found.after_ps, found.is_away) == (None, False)
-    late.add(start[many], took[many] * 50)
+        found = tracker.look(Known(301 * S, [110 * S], 301 * S), 100 * S)
+    assert (found.after_ps, found.is_over) == (0, True)
+
+
+def test_open_turns_are_waited_for_until_they_have_waited_too_long() -> None:
+    start = np.arange(0, 99) * S
+    tracker = RecoveryTracker(0, 100 * S, 200 * S)
+    tracker.add_before(start, np.full(99, 40 * S))
+    still = [100 * S + n * S for n in range(34)]
+    found = tracker.look(Known(135 * S, still, 135 * S), 100 * S)
+    assert (found.is_known, found.is_away) == (False, False)
+    waiting = tracker.look(Known(160 * S, still, 160 * S), 100 * S)
+    assert (waiting.is_known, waiting.is_away, waiting.after_ps) == (True, True, None)
+    tracker.add(np.array(still), np.full(34, 90 * S))
+    since = np.arange(134, 300) * S
+    tracker.add(since, np.full(len(since), S))
     for _ in range(10):
-        found = late.look(Known(301 * S, [], 301 * S), 100 * S)
-    assert found.is_away
+        found = tracker.look(Known(400 * S, [], 400 * S), 100 * S)
     assert found.after_ps is not None
-    assert 0 < found.after_ps <= 12 * S
+    assert 20 * S < found.after_ps < 40 * S
 
 
 def test_without_a_turn_before_there_is_nothing_to_come_back_to() -> None:

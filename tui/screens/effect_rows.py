@@ -114,7 +114,7 @@ def _took(ps: int | None) -> str:
 
 def _recovery(recovery: RecoverySoFar) -> tuple[str, str]:
     """How far p95 has come back."""
-    if not recovery.width_ps:
+    if not recovery.width_ps or (not recovery.is_known and recovery.before_ps is not None):
         return NOTHING, "quiet"
     if recovery.before_ps is None:
         return "none before", "quiet"

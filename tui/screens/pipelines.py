@@ -62,7 +62,9 @@ class PipelinesView(View):
         Binding(
             "O", "app.other_base", "Effect against the first", show=False, tooltip="Compare with before the first event"
         ),
+        Binding("W", "app.without_faults", "Without faults", tooltip="What this recording would be had nothing broken"),
         Binding("d", "app.why('drill')", show=False),
+        Binding("W", "app.why('without_faults')", show=False),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show parameters that contain these words"),
         Binding("escape", "back", "Back", tooltip="Drop the filter, or go back", show=False),
         Binding("p", "next_lane", "Next pipeline", tooltip="Show the parameters of the next pipeline"),
