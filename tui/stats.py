@@ -22,6 +22,8 @@ PS_PER_S = 10**12
 EXACT = 4096
 #: Seconds that a series goes back, and over which each of its points looks back.
 SERIES_S, POINT_S = 1500, 10
+#: Stretches of a series that are remembered beside the last one.
+_STRETCHES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,14 @@ class SeriesBuilder:
         self._met: dict[int, int] = {}
         self._judged: dict[int, int] = {}
         self._points: dict[int, tuple[int, int]] = {}
+        self._shares: dict[int, float] = {}
+        #: Stretches that were asked for since the last turn.
+        self._stretches: dict[tuple[int, int], Points] = {}
         self._oldest = 0
 
     def add(self, table: TurnTable, budgets: Sequence[int]) -> None:
         """Count turns of the kind."""
+        self._stretches = {}
         seconds = (table.end_ps // PS_PER_S).tolist()
         late = (table.met[list(budgets)] == 0).any(axis=0).tolist() if budgets else [False] * len(table)
         met = (table.met[budgets[0]] == 1).tolist() if budgets else [True] * len(table)
@@ -230,6 +236,8 @@ class SeriesBuilder:
             if state != TurnState.CANCELLED:
                 self._judged[second] = self._judged.get(second, 0) + 1
                 self._met[second] = self._met.get(second, 0) + (is_met and state == TurnState.ANSWERED)
+                for point in range(second, second + POINT_S):
+                    self._shares.pop(point, None)
             if state == TurnState.ANSWERED:
                 self._latency.setdefault(second, []).append(latency)
                 for point in range(second, second + POINT_S):
@@ -250,13 +258,21 @@ class SeriesBuilder:
     def points(self, first_s: int, end_s: int) -> Points:
         """The whole seconds from one to another, as far as they are kept."""
         first = max(0, first_s, self._oldest)
-        seconds = range(first, end_s)
-        return Points(first, tuple(self._point(s)[1] for s in seconds), tuple(map(self._kept, seconds)))
+        known = self._stretches.get((first, end_s))
+        if known is None:
+            seconds = range(first, end_s)
+            known = Points(first, tuple([self._point(s)[1] for s in seconds]), tuple([self._kept(s) for s in seconds]))
+            self._stretches = dict([*list(self._stretches.items())[-_STRETCHES:], ((first, end_s), known)])
+        return known
 
     def _kept(self, second: int) -> float:
-        looked = range(second - POINT_S + 1, second + 1)
-        judged = sum(self._judged.get(s, 0) for s in looked)
-        return sum(self._met.get(s, 0) for s in looked) / judged if judged else -1.0
+        known = self._shares.get(second)
+        if known is None:
+            looked = range(second - POINT_S + 1, second + 1)
+            judged = sum(self._judged.get(s, 0) for s in looked)
+            known = sum(self._met.get(s, 0) for s in looked) / judged if judged else -1.0
+            self._shares[second] = known
+        return known
 
     def _forget(self, oldest: int) -> None:
         if oldest <= self._oldest:
@@ -264,6 +280,7 @@ class SeriesBuilder:
         self._oldest = oldest
         self._met = {s: count for s, count in self._met.items() if s >= oldest}
         self._judged = {s: count for s, count in self._judged.items() if s >= oldest}
+        self._shares = {s: share for s, share in self._shares.items() if s >= oldest}
         self._latency = {s: values for s, values in self._latency.items() if s >= oldest}
         self._missed = {s: count for s, count in self._missed.items() if s >= oldest}
         self._points = {s: point for s, point in self._points.items() if s >= oldest}

@@ -74,11 +74,10 @@ def _kind_lines(one: LaneImpact) -> Iterator[str]:
     yield _line("failed", *map("{:,}".format, impact.failed))
     yield _line("longest", *map(time_text, impact.longest_ps))
     early, during, late = impact.broken_before, impact.broken_during, impact.broken_after
-    yield f"  broken {impact.broken:,}: {early:,} begun before, {during:,} during, {late:,} after; "
+    yield f"  broken {impact.broken:,}: {early:,} begun before, {during:,} during, {late:,} after"
     yield f"  thanks to them in time {impact.mended:,}; lost {impact.lost:,}; put off {impact.put_off:,}"
-    width = f"p95 of {time_text(recovery.width_ps)}"
-    before, worst = _took(recovery.before_ps), _took(recovery.worst_ps)
-    yield f"  {width}: {before} before, {worst} at worst; {_back(recovery.after_ps)}"
+    yield _line("p95 before, at worst", _took(recovery.before_ps), _took(recovery.worst_ps))
+    yield f"  {_back(recovery.after_ps)}, by windows of {time_text(recovery.width_ps)}"
 
 
 def _took(ps: int | None) -> str:
