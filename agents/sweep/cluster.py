@@ -7,6 +7,7 @@ is shared. A worker that is lost costs what it had under way, which others do ag
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,8 @@ LOCAL_OPTIONS: Final[dict[str, Any]] = {
     "scheduler_kwargs": {"dashboard": False},
     "silence_logs": logging.CRITICAL,
 }
+#: Protocol, host and port.
+_ADDRESS = re.compile(r"[a-z]+://[^/\s]+:[0-9]+")
 #: Seconds that a scheduler, and its first worker, may take to answer.
 _ANSWER_S = 30
 
@@ -47,9 +50,15 @@ class Cluster:
         address: of the scheduler, such as `tcp://host:8786`, or `LOCAL`.
         processes: of `LOCAL`.
         say: told what a user should know while it works.
+
+    Raises:
+        InputError: the address is none.
     """
 
     def __init__(self, address: str, *, processes: int, say: Callable[[str], None] = lambda _: None) -> None:
+        if address != LOCAL and not _ADDRESS.fullmatch(address):
+            expected = f"{LOCAL}, or the address of a scheduler such as tcp://host:8786"
+            raise InputError("--cluster", "", address, expected)
         self._address, self._processes, self._say = address, processes, say
 
     def run(self, orders: Sequence[Order], done: Callable[[Order, list[Row]], None]) -> None:
@@ -81,8 +90,8 @@ class Cluster:
 
     def _remote_client(self) -> Any:
         try:
-            return _distributed().Client(self._address, timeout=_ANSWER_S, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+            return _client_class()(self._address, timeout=_ANSWER_S, set_as_default=False)
+        except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             raise InputError("--cluster", "", self._address, f"a scheduler that answers ({error})") from None
 
     def _check_workers(self, client: Any, order: Order) -> None:
@@ -147,6 +156,21 @@ def _distributed() -> Any:
         expected = "dask.distributed: pip install 'subsecond[scale]'"
         raise InputError("--cluster", "", "no distributed", expected) from None
     return distributed
+
+
+def _client_class() -> Any:
+    """A client that is closed if it cannot start; else Python would wait for it when it ends."""
+    distributed = _distributed()
+
+    class Client(distributed.Client):  # type: ignore[misc, name-defined]  # known when it runs
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)
+            except BaseException:
+                self.close()
+                raise
+
+    return Client
 
 
 @contextmanager

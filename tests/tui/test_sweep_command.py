@@ -129,6 +129,8 @@ def test_sweeps_that_ship_are_listed(command: Command) -> None:
         (("small.toml", "--threads", "0"), "--threads: got '0', expected a whole number from 1"),
         (("small.toml", "--threads", "x"), "--threads: got 'x', expected a whole number"),
         (("small.toml", "--threads", "2", "--cluster", "tcp://x:1"), "the workers of the cluster have theirs"),
+        (("small.toml", "--cluster", "nonsense"), "--cluster: got 'nonsense', expected local, or the address of a"),
+        (("small.toml", "--cluster", "tcp://host"), "--cluster: got 'tcp://host', expected local, or the address of a"),
         (("small.toml", "--out", "small.toml"), "a folder that can be written"),
         (("small.toml", "--out", "."), "a new folder, or the one of this sweep"),
         (("small.toml", "--set", "nothing"), "KEY=VALUE"),
@@ -144,6 +146,7 @@ def test_what_cannot_be_run_is_said_in_one_line(
     code, out, err = command("sweep", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
+    assert Path("small.sweep").exists() == (arguments[:1] == ("small.sweep",))
 
 
 def test_a_folder_and_its_document_can_be_reported(command: Command, file: Path) -> None:

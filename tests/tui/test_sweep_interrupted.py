@@ -1,4 +1,4 @@
-"""Ctrl-C in a real process: everything that was started ends, and what is finished is kept."""
+"""Sweeps in real processes: after Ctrl-C or an error everything that was started ends, and what is finished is kept."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_is_finished(tmp_path: Path, where: t
     assert 0 < results.runs < 5000
     assert not results.failures
     assert list((folder / "tasks").glob(".*")) == []
+
+
+def test_a_cluster_that_cannot_be_ends_with_a_line(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(LONG)
+    command = [sys.executable, "-c", "from subsecond.tui.cli import main; main()", "sweep", "long.toml"]
+    found = subprocess.run(
+        [*command, "--cluster", "nonsense://x:1"], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+    assert "--cluster: got 'nonsense://x:1', expected a scheduler that answers" in found.stderr
 
 
 def _session(leader: int) -> list[int]:

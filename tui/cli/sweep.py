@@ -89,9 +89,9 @@ def _run(
     spec = load_spec(name)
     sweep = fixed_sweep(spec, settings)
     path = Path(f"{spec.name}.sweep") if out is None else out
+    executor = _executor(sweep, cluster, count, quiet)
     folder = SweepFolder(path, sweep.manifest, sweep.text)
     try:
-        executor = _executor(sweep, cluster, count, quiet)
         with _progress(sweep, quiet) as tell:
             run_sweep(sweep, folder, executor, tell)
     except KeyboardInterrupt:

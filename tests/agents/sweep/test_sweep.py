@@ -151,7 +151,7 @@ def test_a_trace_that_workers_lack_is_named(sweep: Sweep, tmp_path: Path, cluste
 
 def test_a_scheduler_that_is_not_there_is_said(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subsecond.agents.sweep.cluster._ANSWER_S", 0.2)
-    for address in ("tcp://127.0.0.1:9", "nonsense://x"):
+    for address in ("tcp://127.0.0.1:9", "nonsense://x:1"):
         with pytest.raises(InputError, match="a scheduler that answers"):
             perform(sweep, tmp_path / "none", Cluster(address, processes=2))
 
