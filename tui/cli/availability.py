@@ -223,6 +223,10 @@ def _sentences(asked: Question, lanes: Sequence[LaneAvailability]) -> Iterator[s
         "Turns due are those there would be without failures: who waits for a server asks for nothing meanwhile. What "
         "an incident costs is measured from its begin to ten minutes after its repair, under a constant load."
     )
+    yield (
+        "Minutes below a week: those in which a smaller share of the turns that begin in them is in budget than the "
+        "budget's percentile; without failures, and what failures add."
+    )
     budgets = {found.budget.name: found.budget for lane in lanes for found in lane.kinds.values()}
     yield (
         "Budgets: "
