@@ -144,7 +144,12 @@ def test_the_drills_that_ship_are_listed(command: Command) -> None:
             ),
             "it has only one that gpu_down can strike",
         ),
-        (("--fault", "slow@5m:60s"), "how many times slower"),
+        (("--fault", "slow@5m:60s"), "--fault: got 'slow@5m:60s', expected how many times slower"),
+        (
+            ("--fault", "stall@5m:9s", "--fault", "decode_down@5m:1m=3"),
+            "--fault: got 'decode_down@5m:1m=3', expected no value for decode_down",
+        ),
+        (("--fault", "stall@5m"), "--fault: got 'stall@5m', expected how long the router stalls"),
         (("--drill", "server-lost@2d"), "an instant, as in server-lost@5m"),
         (("--drill", "server-lost@5s"), "a drill that begins between warm_up_s = 120"),
         (("--fault", "stall@300000:5s", "--set", "duration_s=600"), "a drill that begins between"),
@@ -179,6 +184,7 @@ def test_weeks_of_failures_are_shown_and_written(command: Command, tmp_path: Pat
     assert "turns in budget over 0.05 weeks in which servers stop by chance" in words
     assert "nothing is published about trainium2" in words
     assert "Repair takes 5 min." in words
+    assert "Minutes below a week: those in which a smaller share" in words
     document = json.loads(out.read_text())
     assert document["schema"] == "subsecond.availability/1"
     split, gpu = (document["pipelines"][name] for name in ("trn-cs3", "gpu"))
@@ -209,6 +215,9 @@ def test_weeks_of_failures_are_shown_and_written(command: Command, tmp_path: Pat
         (("--weeks", "1", "--mtbf", "cpu.gpu=5h"), "a pipeline of trn-cs3, gpu"),
         (("--weeks", "1", "--mttr", "0s"), "a time from 1 s to a day"),
         (("--weeks", "1", "--drill", "all"), "no drill beside --weeks"),
+        (("--weeks", "1", "--policies"), "--policies: got 'given', expected no --weeks beside it"),
+        (("--weeks", "1", "--as-written"), "--as-written: got 'given', expected no --weeks beside it"),
+        (("--weeks", "1", "--brief"), "--brief: got 'given', expected no --weeks beside it"),
     ],
 )
 def test_what_weeks_cannot_be_asked_is_said(command: Command, arguments: tuple[str, ...], words: str) -> None:
@@ -218,6 +227,39 @@ def test_what_weeks_cannot_be_asked_is_said(command: Command, arguments: tuple[s
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--weeks", "4"), "--weeks: got '4.0', expected no --list beside it"),
+        (("--policies",), "--policies: got 'given', expected no --list beside it"),
+        (("--drill", "all"), "--drill: got 'all', expected no --list beside it"),
+        (("--replicas", "2"), "--replicas: got '2', expected no --list beside it"),
+    ],
+)
+def test_nothing_is_asked_of_a_list(command: Command, arguments: tuple[str, ...], words: str) -> None:
+    code, out, err = command("drill", "--list", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_requests_that_come_by_themselves_are_no_closed_loop(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "trace.toml"
+    path.write_text('[pipelines.gpu]\n[[traces]]\nfiles = ["sample:mooncake"]\n')
+    code, shown, _ = command("drill", path, "--drill", "router-stall@1s")
+    words = " ".join(shown.split())
+    assert code == 0
+    assert "Every request comes at a time of its own" in words
+    assert "Loops are closed" not in words
+    agents = '[[agents]]\nkind = "voice"\nsessions = 3\n'
+    path.write_text("duration_s = 30\n" + agents + path.read_text())
+    code, shown, _ = command("drill", path, "--drill", "router-stall@10s", "--as-written", "--replicas", "1")
+    words = " ".join(shown.split())
+    assert code == 0
+    assert "Requests of request come at times of their own" in words
+    assert "The other loops are closed" in words
+
+
 def test_a_trace_is_drilled_as_it_is_and_once(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "trace.toml"
     path.write_text('[pipelines.gpu]\n[[traces]]\nfiles = ["sample:tracelab"]\n')
@@ -225,6 +267,11 @@ def test_a_trace_is_drilled_as_it_is_and_once(command: Command, tmp_path: Path) 
     assert code == 0
     assert "1 run of" in shown
     assert "The load is what the scenario says" in " ".join(shown.split())
+    assert "Loops are closed" in " ".join(shown.split())
+    assert command("drill", path, "--drill", "router-stall@30s", "--replicas", "1")[1] == shown
+    code, _, err = command("drill", path, "--replicas", "3")
+    assert code == 2
+    assert "--replicas: got '3', expected 1 or nothing: a trace is the same whatever the seed" in err
     code, _, err = command("drill", path, "--drill", "router-stall@1h")
     assert code == 2
     assert "router-stall: got '3600 s', expected a drill that begins before all is over, at 1" in err

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from subsecond.agents.plan_cache import PlanCache
-from subsecond.agents.study.drill_policies import FALLBACK_GPUS, run_policies
+from subsecond.agents.study.drill_policies import run_policies
 from subsecond.agents.study.drilling import Stage, drill_of_scenario, run_drills, set_stage
 from subsecond.agents.study.points import Base, Point, load_base, plan_point
 from subsecond.engine.budgets import Budget
@@ -18,7 +17,9 @@ from subsecond.engine.drills.study import DrillStudy
 from subsecond.engine.errors import InputError
 
 from .compare import main_budgets
-from .drill_words import drills_of
+from .drill_options import REPLICAS, LongRun, check_alone, refuse, runs_of
+from .drill_remarks import remarks
+from .drill_words import check_faults, drills_of
 from .grid import output_console
 from .options import names
 from .output import check_writable, write_json
@@ -27,18 +28,6 @@ __all__ = ["drill_command", "list_command"]
 
 #: What breaks if nobody says what.
 _DEFAULT = "server-lost"
-#: Most runs of a study.
-_MOST_REPLICAS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class LongRun:
-    """Options about failures by chance; without `weeks` none of the others means anything."""
-
-    weeks: float | None = None
-    mtbf: Sequence[str] = ()
-    mttr: str | None = None
-    direct: bool = False
 
 
 def drill_command(
@@ -50,7 +39,7 @@ def drill_command(
     model: str | None,
     settings: Sequence[str],
     seed: int | None,
-    replicas: int,
+    replicas: int | None,
     budget: str | None,
     policies: bool,
     as_written: bool,
@@ -65,8 +54,7 @@ def drill_command(
     """
     if json_out is not None:
         check_writable(json_out)
-    if not 1 <= replicas <= _MOST_REPLICAS:
-        raise InputError("--replicas", "", replicas, f"a whole number from 1 to {_MOST_REPLICAS}")
+    runs_of(replicas, varies=True)
     base = load_base(
         scenario,
         settings=settings,
@@ -75,16 +63,21 @@ def drill_command(
         seed=seed,
     )
     if long_run.weeks is not None:
-        _hold_long_run(base, long_run, replicas, budget, json_out, {"--drill": drills, "--fault": faults})
+        refuse({"--drill": drills, "--fault": faults}, "no drill beside --weeks: failures come by chance")
+        refuse({"--policies": policies}, "no --weeks beside it: those go by the policies of the pipelines")
+        refuse({"--as-written": as_written}, "no --weeks beside it: those are weeks of a constant load")
+        refuse({"--brief": brief}, "no --weeks beside it, which has no drills to be brief about")
+        _hold_long_run(base, long_run, replicas or REPLICAS, budget, json_out)
         return
-    _check_alone(long_run)
+    check_alone(long_run)
+    runs = runs_of(replicas, varies=bool(base.scenario.agents))
     chosen = drills_of(drills, faults)
+    cache = PlanCache()
+    first = plan_point(base, Point(), cache)
+    check_faults(faults, {name: built.core for name, built in first.pipelines.items()})
     base, chosen = _chosen(base, chosen)
     lasts = any(text.partition("=")[0].strip() == "duration_s" for text in settings)
     stage = set_stage(base, chosen, keeps_length=lasts or as_written, steady=not as_written)
-    cache = PlanCache()
-    # a trace is the same whatever the seed: a second run of it says nothing more
-    runs = replicas if base.scenario.agents else 1
     seeds = tuple(range(base.scenario.seed, base.scenario.seed + runs))
     main = _main(stage, budget, cache)
     outcomes = run_drills(stage, chosen, seeds, main, cache=cache)
@@ -96,7 +89,7 @@ def drill_command(
         is_steady=stage.is_steady,
         outcomes=tuple(outcomes),
         policies=tuple(found),
-        remarks=tuple(_remarks(stage, policies)),
+        remarks=tuple(remarks(stage, first.workload, policies=policies)),
     )
     if json_out is not None:
         write_json(json_out, document_of(study))
@@ -106,30 +99,15 @@ def drill_command(
         show_study(study, output_console(), brief=brief)
 
 
-def _check_alone(long_run: LongRun) -> None:
-    given = {
-        "--mtbf": ", ".join(long_run.mtbf),
-        "--mttr": long_run.mttr,
-        "--direct": "given" if long_run.direct else "",
-    }
-    for option, value in given.items():
-        if value:
-            raise InputError(option, "", value, "--weeks that it belongs to")
-
-
 def _hold_long_run(
     base: Base,
     asked: LongRun,
     replicas: int,
     budget: str | None,
     json_out: Path | None,
-    drills: Mapping[str, Sequence[str]],
 ) -> None:
     from .availability import availability_command
 
-    for option, given in drills.items():
-        if given:
-            raise InputError(option, "", given[0], "no drill beside --weeks: failures come by chance")
     availability_command(
         base,
         weeks=asked.weeks or 0.0,
@@ -178,27 +156,3 @@ def _check_struck(outcomes: Sequence[DrillOutcome]) -> None:
         if not any(lane.strike.spells for lane in outcome.lanes) and len(outcomes) == 1:
             reasons = "; ".join(f"{lane.lane}: {lane.strike.reason}" for lane in outcome.lanes)
             raise InputError("drill", outcome.drill.name, "no pipeline that it strikes", f"another drill ({reasons})")
-
-
-def _remarks(stage: Stage, policies: bool) -> list[str]:
-    scenario = stage.base.scenario
-    said = []
-    if stage.is_steady:
-        said.append(
-            f"The load is constant: as many sessions as the scenario has are at work all the time, found at a random "
-            f"point of their work; turns count from {scenario.warm_up_s:g} s on, when caches are warm."
-        )
-    else:
-        said.append("The load is what the scenario says, and not constant: before and after may differ by themselves.")
-    if scenario.faults:
-        said.append("The scenario's own faults strike in both runs.")
-    if policies:
-        said.append(
-            f"Under fallback {FALLBACK_GPUS} H200 stand ready, where a pipeline has no fallback_gpus of its own: an "
-            "assumption. A pipeline whose servers do both has nothing to fall back to."
-        )
-    said.append(
-        "Loops are closed: who waits asks for nothing meanwhile, so that a long outage puts turns off rather than "
-        "breaking many. Nobody hangs up or times out."
-    )
-    return said

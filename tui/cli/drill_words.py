@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from subsecond.engine.catalog.reading import near
+from subsecond.engine.core.config import Pipeline
 from subsecond.engine.drills.catalog import EACH, Drill, Step, drill_named, own_drill, shipped_drills
+from subsecond.engine.drills.striking import strike
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import FAULT_KINDS
 from subsecond.tui.instants import instant_ps
 
-__all__ = ["drills_of", "read_fault"]
+__all__ = ["check_faults", "drills_of", "read_fault"]
 
 PS_PER_S = 10**12
 _FAULT = re.compile(r"(?P<kind>[^@:=/]+)@(?P<at>[^=/]+?)(?:=(?P<value>[^=/]+))?(?:/(?P<target>[^=/]+))?")
@@ -65,6 +67,20 @@ def read_fault(text: str) -> Step:
     if target is not None and not target.strip().isascii() | target.strip().isdigit():
         raise InputError("--fault", "", text, _FORM)
     return Step(kind, kind, None, at, duration, value, _whole(text, target), "all")
+
+
+def check_faults(faults: Sequence[str], pipelines: Mapping[str, Pipeline]) -> None:
+    """Say of each fault by itself whether some pipelines can have it.
+
+    Raises:
+        InputError: one has a part or a value that cannot be.
+    """
+    for text in faults:
+        step = read_fault(text)
+        try:
+            strike(Drill(text, (step,)), pipelines, 0.0, "--fault")
+        except InputError as error:
+            raise InputError("--fault", "", text, error.expected) from None
 
 
 def _times(text: str, told: str) -> tuple[float, float | None]:

@@ -37,8 +37,13 @@ def drill(
         int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")
     ] = None,
     replicas: Annotated[
-        int, typer.Option(parser=whole("--replicas"), metavar="N", help="Runs, each with the next seed, all together.")
-    ] = 4,
+        int | None,
+        typer.Option(
+            parser=whole("--replicas"),
+            metavar="N",
+            help="Runs, each with the next seed, all together; 4, or 1 of a trace.",
+        ),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="Budget that counts, instead of the first of each kind.")
     ] = None,
@@ -70,11 +75,17 @@ def drill(
     """Break something on purpose: the same sessions without the fault and with it, turn by turn.
 
     Without --drill and --fault the scenario's own faults are the drill, or else the loss of a server. With --weeks no
-    drill is held: servers stop by chance, and the share of turns in budget in the long run is told.
+    drill is held: servers stop by chance, and the share of turns in budget in the long run is told, and the minutes a
+    week in which fewer of them are in budget than the budget asks for.
     """
-    from subsecond.tui.cli.drill import LongRun, drill_command, list_command
+    from subsecond.tui.cli.drill import drill_command, list_command
+    from subsecond.tui.cli.drill_options import LongRun, refuse
 
     if listing:
+        chosen = {"--drill": drills, "--fault": faults, "--pipelines": pipelines, "--model": model, "--set": settings}
+        runs = {"--seed": seed, "--replicas": replicas, "--budget": budget, "--policies": policies, "--weeks": weeks}
+        rest = {"--mtbf": mtbf, "--mttr": mttr, "--direct": direct, "--as-written": as_written, "--brief": brief}
+        refuse({**chosen, **runs, **rest}, "no --list beside it, which holds no drill")
         list_command(json)
         return
     drill_command(
