@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.core.execution import plan_execution
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import Spell, changes, spells_of
-from subsecond.engine.feed import FaultNote, Hello, SetKnob
+from subsecond.engine.feed import FaultNote, Hello
 from subsecond.engine.hello import hello_of
 from subsecond.engine.latency.knobs import changed_costs, differ_in_step_times_alone
 from subsecond.engine.latency.pipelines import BuiltPipeline

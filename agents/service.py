@@ -16,19 +16,13 @@ from typing import Final
 import msgspec
 from aiohttp import WSMsgType, web
 
-from subsecond.engine.drills.catalog import drill_named
-from subsecond.engine.errors import InputError
-from subsecond.engine.feed import (
+from subsecond.engine.commands import (
     Annotate,
-    Annotation,
     Command,
     EndDrill,
-    Hello,
     InjectFault,
     KeepRecording,
     MendFault,
-    Message,
-    Notice,
     Pause,
     Resume,
     RunDrill,
@@ -36,10 +30,11 @@ from subsecond.engine.feed import (
     SetLoad,
     SetSpeed,
     Step,
-    TurnEnd,
     decode_command,
-    encode,
 )
+from subsecond.engine.drills.catalog import drill_named
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import Annotation, Hello, Message, Notice, TurnEnd, encode
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.recording.places import path_of_run

@@ -1,7 +1,7 @@
-"""What the engine tells the world, and what the world may ask of it: typed messages, one JSON object each.
+"""What the engine tells the world: typed messages, one JSON object each.
 
-Observers get `Hello`, then messages as things happen; they may send commands. Times are virtual picoseconds unless the
-name says otherwise. `docs/feed.md` describes the protocol.
+Observers get `Hello`, then messages as things happen; what they may ask of it are `commands`. Times are virtual
+picoseconds unless the name says otherwise. `docs/feed.md` describes the protocol.
 """
 
 from __future__ import annotations
@@ -10,23 +10,19 @@ from typing import Any
 
 import msgspec
 
+from .commands import Command
+
 __all__ = [
     "VERSION",
-    "Annotate",
     "Annotation",
     "BudgetInfo",
     "Clock",
-    "Command",
-    "EndDrill",
     "FaultNote",
     "Gauges",
     "Hello",
     "HireInfo",
-    "InjectFault",
-    "KeepRecording",
     "LaneInfo",
     "Load",
-    "MendFault",
     "Message",
     "Notice",
     "OpenTurn",
@@ -34,20 +30,12 @@ __all__ = [
     "OwningInfo",
     "ParameterInfo",
     "PartInfo",
-    "Pause",
     "PriceInfo",
-    "Resume",
-    "RunDrill",
     "Scheduled",
     "ServerGauge",
     "ServerInfo",
     "ServiceInfo",
-    "SetKnob",
-    "SetLoad",
-    "SetSpeed",
-    "Step",
     "TurnEnd",
-    "decode_command",
     "decode_message",
     "encode",
 ]
@@ -399,110 +387,9 @@ class Notice(msgspec.Struct, frozen=True, tag="notice"):
     at_ps: int | None = None
 
 
-class SetSpeed(msgspec.Struct, frozen=True, tag="speed"):
-    """Virtual seconds per second, 0.1 to 100."""
-
-    speed: float
-
-
-class Pause(msgspec.Struct, frozen=True, tag="pause"):
-    """Let virtual time stand still."""
-
-
-class Resume(msgspec.Struct, frozen=True, tag="resume"):
-    """Let it go on."""
-
-
-class Step(msgspec.Struct, frozen=True, tag="step"):
-    """Let a paused run go on by some virtual time, or to the next event (0)."""
-
-    ms: float = 0.0
-
-
-class SetLoad(msgspec.Struct, frozen=True, tag="set-load"):
-    """Load of an agent kind: sessions that shall be at work, or the rate at which they begin (virtual time).
-
-    Exactly one of the two is given. A rate of 0 means that no more begin.
-    """
-
-    agents: str
-    sessions: int | None = None
-    arrivals_per_s: float | None = None
-
-
-class SetKnob(msgspec.Struct, frozen=True, tag="set-knob"):
-    """Another value for a parameter of a lane, as in a scenario."""
-
-    lane: str
-    key: str
-    value: float | str | bool
-
-
-class InjectFault(msgspec.Struct, frozen=True, tag="inject"):
-    """A fault from now on; the fields are those of a scenario's `[[faults]]`."""
-
-    kind: str
-    lane: str | None = None
-    target: int = 0
-    value: float | None = None
-    duration_s: float | None = None
-
-
-class MendFault(msgspec.Struct, frozen=True, tag="mend"):
-    """Let a fault in effect end now; `None` for `lane`: on every lane where it is.
-
-    If none of the sort is in effect, the next one that a drill has scheduled does not come.
-    """
-
-    kind: str
-    lane: str | None = None
-    target: int = 0
-
-
-class RunDrill(msgspec.Struct, frozen=True, tag="drill"):
-    """Hold a drill of the catalog (`engine/drills`) from now on: all its faults, or none if one cannot be."""
-
-    name: str
-
-
-class EndDrill(msgspec.Struct, frozen=True, tag="end-drill"):
-    """End a drill: its faults in effect end now, those to come do not come."""
-
-    name: str
-
-
-class Annotate(msgspec.Struct, frozen=True, tag="annotate"):
-    """Write something down about an instant that has been; `at_ps`: None for now."""
-
-    text: str
-    at_ps: int | None = None
-
-
-class KeepRecording(msgspec.Struct, frozen=True, tag="keep"):
-    """Keep the recording of this run, at `path` if one is given."""
-
-    path: str | None = None
-
-
 Message = Hello | TurnEnd | Gauges | Clock | Load | FaultNote | OutsideAgent | Annotation | Notice
-Command = (
-    SetSpeed
-    | Pause
-    | Resume
-    | Step
-    | SetLoad
-    | SetKnob
-    | InjectFault
-    | MendFault
-    | RunDrill
-    | EndDrill
-    | Annotate
-    | KeepRecording
-)
-
 _encoder = msgspec.json.Encoder()
 _messages = msgspec.json.Decoder(Message)
-_commands = msgspec.json.Decoder(Command)
 
 
 def encode(message: Message | Command) -> bytes:
@@ -518,13 +405,3 @@ def decode_message(data: bytes | str) -> Message:
     """
     message: Message = _messages.decode(data)
     return message
-
-
-def decode_command(data: bytes | str) -> Command:
-    """A command from its JSON.
-
-    Raises:
-        msgspec.DecodeError: no JSON, or no command (`msgspec.ValidationError`).
-    """
-    command: Command = _commands.decode(data)
-    return command

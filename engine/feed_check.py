@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.feed import (
     Annotation,
     Clock,
@@ -16,7 +17,6 @@ from subsecond.engine.feed import (
     Message,
     Notice,
     OutsideAgent,
-    SetKnob,
     TurnEnd,
 )
 from subsecond.engine.turns import TurnState

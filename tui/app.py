@@ -14,8 +14,8 @@ from textual.events import AppBlur, AppFocus
 from textual.screen import Screen
 from textual.timer import Timer
 
+from subsecond.engine.commands import Annotate, Command, KeepRecording, Pause, Resume, SetKnob, SetSpeed, Step
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotate, Command, KeepRecording, Pause, Resume, SetKnob, SetSpeed, Step
 from subsecond.tui.economics import Prices
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance

@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from subsecond.engine.commands import Command
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Command, Hello, Notice, OutsideAgent
+from subsecond.engine.feed import Hello, Notice, OutsideAgent
 from subsecond.engine.script import OutsideRequest, SessionNote
 from subsecond.engine.telemetry.listener import Away, Back, Event, Forgotten, Heard, Missed, Refused
 from subsecond.engine.telemetry.topics import KnobTurned, ScenarioTables, Status

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from subsecond.engine.feed import Command
+from subsecond.engine.commands import Command
 from subsecond.engine.telemetry.broker import Broker
 from subsecond.engine.telemetry.listener import Listener
 from subsecond.tui.app import FPS, SubsecondApp

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-from subsecond.engine.feed import Clock, Command, Gauges, Notice, Pause, Resume, SetSpeed, Step
+from subsecond.engine.commands import Command, Pause, Resume, SetSpeed, Step
+from subsecond.engine.feed import Clock, Gauges, Notice
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.recording.reader import Recording
 from subsecond.tui.model import KEEP_SECONDS

@@ -13,8 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.uri import parse_uri
 
+from subsecond.engine.commands import Command
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import VERSION, Command, Hello, Message, decode_message, encode
+from subsecond.engine.feed import VERSION, Hello, Message, decode_message, encode
 from subsecond.tui.open_turns import OpenTurns
 
 __all__ = ["Gone", "Item", "ListSource", "LiveSource", "Refused", "Source"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
+from subsecond.engine.commands import Command
 from subsecond.engine.errors import SubsecondError
-from subsecond.engine.feed import Command
 from subsecond.tui.owned import OwnedService
 from subsecond.tui.source import Item, LiveSource
 

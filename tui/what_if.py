@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subsecond.engine.budgets import Budget
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.comparison.compare import Comparison, KindComparison
 from subsecond.engine.comparison.words import share, time_words
-from subsecond.engine.feed import SetKnob
 from subsecond.engine.findings import stage_words
 
 __all__ = ["WhatIf", "prepare", "what_if"]

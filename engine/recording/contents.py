@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Load
 from subsecond.engine.scenario import MAX_DURATION_S
 
 from .schema import Origin

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.budgets import Budget
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import spells_of
-from subsecond.engine.feed import FaultNote, Hello, Message, SetKnob
+from subsecond.engine.feed import FaultNote, Hello, Message
 from subsecond.engine.hello import hello_of
 from subsecond.engine.run import Plan, Run
 from subsecond.engine.script import OutsideRequest, SessionNote

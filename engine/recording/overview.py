@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import Annotation, FaultNote, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Annotation, FaultNote
 
 from .reader import Recording
 

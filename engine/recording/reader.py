@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
     Annotation,
@@ -25,7 +26,6 @@ from subsecond.engine.feed import (
     Message,
     Notice,
     OutsideAgent,
-    SetKnob,
     TurnEnd,
 )
 from subsecond.engine.run import Reserve

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.feed import (
     Annotation,
     Clock,
@@ -21,7 +22,6 @@ from subsecond.engine.feed import (
     OpenTurn,
     OutsideAgent,
     ServerGauge,
-    SetKnob,
     TurnEnd,
 )
 from subsecond.engine.script import OutsideRequest, SessionNote

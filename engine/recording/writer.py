@@ -17,8 +17,9 @@ from typing import Any
 
 import msgspec
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, SetKnob, TurnEnd
+from subsecond.engine.feed import Annotation, Clock, FaultNote, Gauges, Hello, Load, Message, TurnEnd
 from subsecond.engine.script import OutsideRequest, SessionNote
 
 from .content import Content

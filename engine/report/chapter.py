@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subsecond.engine.budgets import Budget
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.comparison.compare import Comparison, compare
 from subsecond.engine.comparison.measures import Measures, measures_of
 from subsecond.engine.comparison.pairing import pairs_of
 from subsecond.engine.comparison.sides import Side, budgets_in, read_sides
-from subsecond.engine.feed import Annotation, FaultNote, Hello, OutsideAgent, SetKnob
+from subsecond.engine.feed import Annotation, FaultNote, Hello, OutsideAgent
 from subsecond.engine.recording.contents import Metadata
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.turns import TurnState

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from subsecond.engine.feed import Clock, Command, Gauges, Hello, Load, OutsideAgent
+from subsecond.engine.commands import Command
+from subsecond.engine.feed import Clock, Gauges, Hello, Load, OutsideAgent
 from subsecond.engine.feed import encode as encode_command
 from subsecond.engine.feed_check import check
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Hello, Message, Notice, SetKnob, TurnEnd
+from subsecond.engine.feed import Hello, Message, Notice, TurnEnd
 from subsecond.engine.recording.places import SUFFIX, check_target, path_of_run
 from subsecond.engine.recording.schema import Origin
 from subsecond.engine.recording.writer import Recorder

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from subsecond.engine.feed import Hello, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Hello
 from subsecond.engine.feed_check import LIMIT, MAX_SESSIONS, check
 from subsecond.engine.script import OutsideRequest, SessionNote
 

@@ -22,21 +22,12 @@ from subsecond.agents.observers import Observers
 from subsecond.agents.plan import plan_run
 from subsecond.agents.rerun import Changes, rerun
 from subsecond.agents.service import MakePlan, Service
-from subsecond.engine.errors import InputError
-from subsecond.engine.feed import (
+from subsecond.engine.commands import (
     Annotate,
-    Annotation,
-    Clock,
     Command,
     EndDrill,
-    FaultNote,
-    Gauges,
-    Hello,
     InjectFault,
-    Load,
     MendFault,
-    Message,
-    Notice,
     Pause,
     Resume,
     RunDrill,
@@ -44,6 +35,17 @@ from subsecond.engine.feed import (
     SetLoad,
     SetSpeed,
     Step,
+)
+from subsecond.engine.errors import InputError
+from subsecond.engine.feed import (
+    Annotation,
+    Clock,
+    FaultNote,
+    Gauges,
+    Hello,
+    Load,
+    Message,
+    Notice,
     TurnEnd,
     decode_message,
     encode,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from subsecond.agents.plan import plan_run
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.core.config import Submission
-from subsecond.engine.feed import SetKnob
 from subsecond.engine.live.clock import PacedClock
 from subsecond.engine.live.driver import LiveDriver
 from subsecond.engine.live.outside import Conversation, Ticket

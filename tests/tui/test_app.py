@@ -8,7 +8,8 @@ import msgspec
 from support.feeds import playground
 from websockets.asyncio.server import ServerConnection, serve
 
-from subsecond.engine.feed import Clock, Message, Pause, decode_command, encode
+from subsecond.engine.commands import Pause, decode_command
+from subsecond.engine.feed import Clock, Message, encode
 from subsecond.tui.app import FPS, UNFOCUSED_FPS, SubsecondApp
 from subsecond.tui.source import ListSource, LiveSource
 

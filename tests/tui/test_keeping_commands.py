@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from support.recordings import S, hello, turn
 
-from subsecond.engine.feed import Annotation, FaultNote, Notice, OutsideAgent, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Annotation, FaultNote, Notice, OutsideAgent
 from subsecond.engine.recording import writer
 from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.writer import Recorder

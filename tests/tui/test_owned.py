@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 from support.processes import is_alive, until
 
+from subsecond.engine.commands import Pause
 from subsecond.engine.errors import InputError, SubsecondError
-from subsecond.engine.feed import Hello, Notice, Pause, TurnEnd
+from subsecond.engine.feed import Hello, Notice, TurnEnd
 from subsecond.tui.owned import OwnedService
 from subsecond.tui.source import Gone, Item, LiveSource
 from subsecond.tui.starting import StartingSource

@@ -11,8 +11,9 @@ import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
+from subsecond.engine.commands import InjectFault, Pause, Resume, SetSpeed, Step
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, Gauges, Hello, InjectFault, Notice, Pause, Resume, SetSpeed, Step, TurnEnd
+from subsecond.engine.feed import Clock, Gauges, Hello, Notice, TurnEnd
 from subsecond.engine.recording.writer import Recorder
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.cli import main

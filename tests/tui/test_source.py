@@ -10,8 +10,9 @@ import pytest
 from support.feeds import playground
 from websockets.asyncio.server import Server, ServerConnection, serve
 
+from subsecond.engine.commands import Pause, decode_command
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Pause, decode_command, encode
+from subsecond.engine.feed import encode
 from subsecond.tui.source import Gone, Item, LiveSource, Refused
 
 MESSAGES = playground()

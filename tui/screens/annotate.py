@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Label
 
+from subsecond.engine.commands import Annotate
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotate
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.verdict import clock_words
 

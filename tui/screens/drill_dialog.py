@@ -9,9 +9,10 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from subsecond.engine.commands import RunDrill
 from subsecond.engine.drills.striking import Strike
 from subsecond.engine.faults import Spell
-from subsecond.engine.feed import LaneInfo, RunDrill
+from subsecond.engine.feed import LaneInfo
 from subsecond.tui.drills import Outlook, outlooks
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.screens.fault_words import brief_fault_words

@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from subsecond.engine.commands import EndDrill, InjectFault, MendFault
 from subsecond.engine.faults import FAULT_KINDS
-from subsecond.engine.feed import EndDrill, InjectFault, LaneInfo, MendFault
+from subsecond.engine.feed import LaneInfo
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.screens.fault_words import fault_words
 

@@ -14,8 +14,9 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import LaneInfo, ParameterInfo, SetKnob
+from subsecond.engine.feed import LaneInfo, ParameterInfo
 from subsecond.tui.knobs import default_of, knobs_of, number_of, shown, typed_value
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.steps import steps_of

@@ -12,7 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
-from subsecond.engine.feed import Load, SetLoad
+from subsecond.engine.commands import SetLoad
+from subsecond.engine.feed import Load
 from subsecond.engine.latency.parameters import Domain
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.steps import steps_of

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from subsecond.engine.feed import EndDrill, FaultNote, LaneInfo, MendFault, ParameterInfo, Scheduled
+from subsecond.engine.commands import EndDrill, MendFault
+from subsecond.engine.feed import FaultNote, LaneInfo, ParameterInfo, Scheduled
 from subsecond.tui.knobs import default_of
 from subsecond.tui.screens.fault_dialogs import Mending
 from subsecond.tui.screens.fault_words import fault_words

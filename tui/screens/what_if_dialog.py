@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.comparison.words import verdict
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import SetKnob
 from subsecond.engine.scenario import setting
 from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.verdict import clock_words

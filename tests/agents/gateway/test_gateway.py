@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.gateways import SLOTS, Served, frames, served, until
 
 from subsecond.agents.plan import plan_run
-from subsecond.engine.feed import Pause, Resume, SetKnob, SetSpeed, TurnEnd, decode_message, encode
+from subsecond.engine.commands import Pause, Resume, SetKnob, SetSpeed
+from subsecond.engine.feed import TurnEnd, decode_message, encode
 from subsecond.engine.run import Plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.recordings import MS, S, gauges, hello, turn
 
-from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Notice, OutsideAgent, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Notice, OutsideAgent
 from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.writer import Recorder
 

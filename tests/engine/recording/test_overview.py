@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.recordings import S, hello, turn
 
-from subsecond.engine.feed import Annotation, Clock, FaultNote, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Annotation, Clock, FaultNote
 from subsecond.engine.recording.overview import overview
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.writer import Recorder

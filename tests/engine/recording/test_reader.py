@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from support.recordings import MS, S, gauges, hello, turn
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Clock, FaultNote, Gauges, Load, SetKnob
+from subsecond.engine.feed import Clock, FaultNote, Gauges, Load
 from subsecond.engine.recording import opening
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.schema import FORMAT

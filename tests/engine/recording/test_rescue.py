@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.recordings import MS, S, gauges, hello, turn
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
 from subsecond.engine.export.tables import TABLES, Window, chunks, table_of
-from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Message, Notice, SetKnob, TurnEnd
+from subsecond.engine.feed import Annotation, Clock, FaultNote, Load, Message, Notice, TurnEnd
 from subsecond.engine.recording.content import Content
 from subsecond.engine.recording.listing import list_recordings
 from subsecond.engine.recording.overview import overview

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.recordings import MS, STAGES, S, gauges, hello, turn
 
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.feed import (
     Annotation,
     Clock,
@@ -21,7 +22,6 @@ from subsecond.engine.feed import (
     Notice,
     OpenTurn,
     ServerGauge,
-    SetKnob,
     TurnEnd,
 )
 from subsecond.engine.recording.reader import Recording

@@ -10,8 +10,9 @@ import pytest
 from support.recordings import MS, S, hello, turn
 
 from subsecond.agents.plan import plan_run
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotation, FaultNote, Notice, OutsideAgent, SetKnob
+from subsecond.engine.feed import Annotation, FaultNote, Notice, OutsideAgent
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.summary import Summary, summarise

@@ -16,10 +16,11 @@ import pytest
 from support.recordings import MS, S, hello, turn
 
 from subsecond.agents.plan import plan_run
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.comparison.compare import compare
 from subsecond.engine.comparison.sides import budgets_in
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import Annotation, FaultNote, Hello, OutsideAgent, ParameterInfo, SetKnob
+from subsecond.engine.feed import Annotation, FaultNote, Hello, OutsideAgent, ParameterInfo
 from subsecond.engine.metrics import quantiles_ps
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.recording.writer import Recorder

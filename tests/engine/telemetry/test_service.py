@@ -20,7 +20,8 @@ from support.processes import until
 from support.terminal import Terminal
 
 from subsecond.agents.rerun import Changes, rerun
-from subsecond.engine.feed import Clock, Gauges, KeepRecording, Load, Notice, Pause, SetKnob, SetLoad, TurnEnd
+from subsecond.engine.commands import KeepRecording, Pause, SetKnob, SetLoad
+from subsecond.engine.feed import Clock, Gauges, Load, Notice, TurnEnd
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.telemetry.topics import KnobTurned, Status
 

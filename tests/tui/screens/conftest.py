@@ -13,7 +13,8 @@ import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import Hello, Message, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Hello, Message
 from subsecond.engine.recording.writer import Recorder
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.source import Item, ListSource

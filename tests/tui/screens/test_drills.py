@@ -12,8 +12,9 @@ from support.feeds import playground
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from subsecond.engine.commands import EndDrill, MendFault, RunDrill
 from subsecond.engine.drills.catalog import shipped_drills
-from subsecond.engine.feed import EndDrill, FaultNote, Gauges, Hello, MendFault, RunDrill, Scheduled, ServerInfo
+from subsecond.engine.feed import FaultNote, Gauges, Hello, Scheduled, ServerInfo
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.drills import outlooks
 from subsecond.tui.replay import ReplaySource

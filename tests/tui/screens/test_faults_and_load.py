@@ -10,7 +10,8 @@ from support.feeds import playground
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from subsecond.engine.feed import FaultNote, Gauges, Hello, InjectFault, Load, MendFault, SetLoad
+from subsecond.engine.commands import InjectFault, MendFault, SetLoad
+from subsecond.engine.feed import FaultNote, Gauges, Hello, Load
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.fault_dialogs import DURATIONS_S, VALUES, FaultDialog, MendDialog, fault_choices

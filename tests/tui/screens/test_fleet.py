@@ -11,7 +11,8 @@ import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import Clock, Hello, Notice, OutsideAgent, Pause
+from subsecond.engine.commands import Pause
+from subsecond.engine.feed import Clock, Hello, Notice, OutsideAgent
 from subsecond.engine.telemetry.listener import Away, Back, Event, Forgotten, Heard, Missed, Refused
 from subsecond.engine.telemetry.topics import Status
 from subsecond.tui.fleet_app import FleetApp

@@ -10,17 +10,8 @@ from support.feeds import playground
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from subsecond.engine.feed import (
-    Clock,
-    InjectFault,
-    KeepRecording,
-    Pause,
-    Resume,
-    SetLoad,
-    SetSpeed,
-    Step,
-    TurnEnd,
-)
+from subsecond.engine.commands import InjectFault, KeepRecording, Pause, Resume, SetLoad, SetSpeed, Step
+from subsecond.engine.feed import Clock, TurnEnd
 from subsecond.tui.app import SPEEDS, SubsecondApp
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.dialogs import Dialog, HelpDialog

@@ -11,7 +11,8 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from subsecond.engine.feed import Hello, Notice, SetKnob
+from subsecond.engine.commands import SetKnob
+from subsecond.engine.feed import Hello, Notice
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.knob_dialog import KnobDialog

@@ -10,7 +10,8 @@ import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import Annotate, Annotation, FaultNote, SetKnob
+from subsecond.engine.commands import Annotate, SetKnob
+from subsecond.engine.feed import Annotation, FaultNote
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.widgets.timeline import Timeline

@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from subsecond.agents.plan import plan_run
+from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
-from subsecond.engine.feed import SetKnob
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.run import run_plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
