@@ -40,6 +40,8 @@ class Devices:
 def devices_of(built: BuiltPipeline, facts: Catalog) -> tuple[Devices, ...]:
     """The devices of a pipeline, as its parameters give them; wafers as many as the model copies really take.
 
+    None if its parameters name no device: it was made from numbers alone.
+
     Args:
         facts: the catalog that the pipeline was built with.
     """
@@ -48,8 +50,10 @@ def devices_of(built: BuiltPipeline, facts: Catalog) -> tuple[Devices, ...]:
         found = [_devices(built, facts, "prefill", "prefill", "prefill_"), _decoders(built, facts, "decode", "decode")]
     elif "decode_device" in values:
         found = [_decoders(built, facts, "prefill and decode", "gpu")]
-    else:
+    elif "device" in values:
         found = [_devices(built, facts, "prefill and decode", "gpu", "")]
+    else:
+        found = []
     gpus = _count(built, "fallback_gpus") if "fallback_gpus" in values else 0
     if gpus:
         device = facts.entry("pipelines", "gpu").get("device").text
