@@ -65,7 +65,7 @@ class StudyView(View):
     DEFAULT_CSS = """
     StudyView {
         .about { height: auto; max-height: 9; border-top: none; padding: 0 1; }
-        &.-short .about { max-height: 4; }
+        &.-short .about { max-height: 5; }
         #study { height: 1fr; layout: vertical; }
         #pictures { height: 1fr; border-top: solid $primary 40%; padding: 0 1; }
         #pictures:focus-within { border-top: heavy $primary; }

@@ -34,7 +34,7 @@ class _Trial(Doc, frozen=True):
     turns: int
     p50_ms: float | None
     p95_ms: float | None
-    goodput_per_s: float
+    in_time_per_s: float | None = None
 
 
 class _Lane(Doc, frozen=True):

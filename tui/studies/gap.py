@@ -42,7 +42,7 @@ class _Variant(Doc, frozen=True):
     is_same: bool = False
     p50_ms: float | None = None
     p95_ms: float | None = None
-    goodput_per_s: float | None = None
+    in_time_per_s: float | None = None
     turns: int = 0
 
 
@@ -215,7 +215,7 @@ def _detail(variant: _Variant) -> Iterator[str]:
             f"{share_words(variant.attainment)} in time ({share_words(variant.low)} to {share_words(variant.high)}), "
             f"{'kept ✓' if variant.is_kept else 'not kept !'}"
         )
-        rate = finite(variant.goodput_per_s)
+        rate = finite(variant.in_time_per_s)
         yield (
             f"p50 {ms_text(variant.p50_ms)}, p95 {ms_text(variant.p95_ms)}, {variant.turns:,} turns, "
             f"{NOTHING if rate is None else rate_text(rate)} in time per second"

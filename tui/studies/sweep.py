@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from subsecond.engine.sweep.manifest import Axis
 from subsecond.tui.widgets.table import Column, TableRow
@@ -13,7 +13,7 @@ from .scales import Scale, scale_of
 from .study import Choice, Chosen, Detail, HeatPicture, LinePicture, Table, option
 from .sweep_detail import detail_of
 from .sweep_measures import Measure, measures_of
-from .sweep_picture import heat_of, lines_of, slice_of
+from .sweep_picture import Slice, heat_of, lines_of, slice_of
 from .sweep_points import SweepPoint, SweepSeen
 from .text import counted_runs, value_text
 
@@ -41,6 +41,8 @@ class SweepStudy:
     scales: dict[str, Scale] = field(init=False)
     by_number: dict[int, SweepPoint] = field(init=False)
     measures: dict[str, list[Measure]] = field(init=False)
+    #: Maps that were drawn, by what is chosen and held; only where they point at is still to be set.
+    maps: dict[object, HeatPicture] = field(init=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         seen = self.seen
@@ -63,7 +65,8 @@ class SweepStudy:
     @property
     def state(self) -> str:
         failed = f", {self.seen.num_failed:,} failed" if self.seen.num_failed else ""
-        return counted_runs(self.seen.done_runs, self.seen.num_runs) + failed
+        words = "reading: " if self.seen.is_reading else ""
+        return words + counted_runs(self.seen.done_runs, self.seen.num_runs) + failed
 
     @property
     def problem(self) -> str:
@@ -126,9 +129,24 @@ class SweepStudy:
         shown = [across, down] if down else [across]
         cut = slice_of(seen, shown, self.scales, at)
         if down:
-            scales = self.scales[across], self.scales[down]
-            return heat_of(seen, cut, (across, down), scales, self._lane(chosen), self._kind(chosen), measure, at)
+            return self._map(chosen, (across, down), cut, measure, at)
         return lines_of(seen, cut, across, self.scales[across], self._kind(chosen), measure, at)
+
+    def _map(
+        self, chosen: Chosen, axes: tuple[str, str], cut: Slice, measure: Measure, at: SweepPoint | None
+    ) -> HeatPicture:
+        scales = self.scales[axes[0]], self.scales[axes[1]]
+        lane, kind = self._lane(chosen), self._kind(chosen)
+        key = (axes, lane, kind, measure.name, tuple((cut.held or {}).items()))
+        if key not in self.maps:
+            self.maps[key] = heat_of(cut, axes, scales, lane, kind, measure)
+        places = (
+            (None, None)
+            if at is None
+            else tuple(scale.place(at.settings.get(axis)) for axis, scale in zip(axes, scales, strict=True))
+        )
+        column, row = places
+        return replace(self.maps[key], cursor=None if row is None or column is None else (row, column))
 
     def words(self, chosen: Chosen, key: int | str | None) -> Sequence[str]:
         across, down = self._across(chosen), self._down(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from .sweep_points import SweepPoint, SweepSeen, point_of
 
 __all__ = ["SweepReader"]
 
-#: Tasks that are read before what they hold is shown.
-_AT_ONCE = 32
+#: Seconds of reading after which what was read is shown: the first time, and later.
+_FIRST_S, _LATER_S = 0.25, 1.0
 #: What values of the wrong kind in a file can lead to.
 _WRONG = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
 
@@ -39,6 +40,7 @@ class SweepReader:
         self._rows: dict[int, list[Row]] = {}
         self._points: dict[int, SweepPoint] = {}
         self._runs = 0
+        self._is_reading = False
 
     @property
     def is_finished(self) -> bool:
@@ -63,30 +65,32 @@ class SweepReader:
             done_runs=self._runs,
             points=tuple(self._points[number] for number in sorted(self._points)),
             problem=problem,
+            is_reading=self._is_reading,
         )
 
     def look(self, told: Callable[[], bool] = lambda: True) -> bool:
-        """Read tasks that are there and have not been read, some of them at a time; whether any was.
+        """Read tasks that are there and have not been read, for a second or so; whether any was.
 
         Args:
             told: asked between tasks whether to go on.
         """
         there = [task for task in self._unread if task_path(self.folder, task).exists()]
-        before, done, changed = dict(self._problems), set(), set()
-        for task in there[:_AT_ONCE]:
-            if not told():
+        before, done, damaged = dict(self._problems), set[int](), list[int]()
+        end = time.monotonic() + (_LATER_S if self._points else _FIRST_S)
+        for task in there:
+            if (done or damaged) and (time.monotonic() > end or not told()):
                 break
             try:
-                changed |= self._take(task)
+                self._count(self._take(task))
             except InputError as error:
                 self._problems[task] = str(error)
+                damaged.append(task)
             else:
                 self._problems.pop(task, None)
                 done.add(task)
-        damaged = [task for task in there[:_AT_ONCE] if task not in done]
+        self._is_reading = len(there) > len(done) + len(damaged)
         # What is damaged is looked at again, behind the others.
         self._unread = [task for task in self._unread if task not in done and task not in damaged] + damaged
-        self._count(changed)
         return bool(done) or before != self._problems
 
     def _take(self, task: int) -> set[int]:

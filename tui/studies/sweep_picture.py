@@ -81,14 +81,12 @@ def _values(
 
 
 def heat_of(
-    sweep: SweepSeen,
     cut: Slice,
     axes: tuple[str, str],
     scales: tuple[Scale, Scale],
     lane: str,
     kind: str,
     measure: Measure,
-    at: SweepPoint | None,
 ) -> HeatPicture:
     """A map: the first axis across, the second one down."""
     by_cell: dict[tuple[int, int], list[SweepPoint]] = {}
@@ -113,10 +111,6 @@ def heat_of(
         mark, ink = {True: ("✓", "good"), False: ("!", "bad"), None: ("", "plain")}[is_good]
         return HeatCell(_level(mean, low, high, measure.is_share), measure.text(mean), mark, ink)
 
-    places = (
-        None if at is None else (scales[1].place(at.settings.get(axes[1])), scales[0].place(at.settings.get(axes[0])))
-    )
-    cursor = None if places is None or None in places else (places[0] or 0, places[1] or 0)
     rows, columns = range(size[0]), range(size[1])
     return HeatPicture(
         title=f"{lane}: {measure.name}",
@@ -126,7 +120,6 @@ def heat_of(
         rows=scales[1].labels,
         cells=tuple(tuple(cell(row, column) for column in columns) for row in rows),
         legend=f"· {measure.text(low)} ░▒▓ █ {measure.text(high)}    ✓ budget kept, ! not kept, x failed, - no point",
-        cursor=cursor,
         keys=tuple(
             tuple(by_cell[row, column][0].number if (row, column) in by_cell else None for column in columns)
             for row in rows

@@ -83,6 +83,7 @@ class SweepSeen:
         scenario: its tables, with what the sweep sets at every point; `fixed` is what its file sets.
         seeds: of the replicas of a point; empty: not known.
         problem: what could not be read.
+        is_reading: whether there is more to read already.
     """
 
     name: str
@@ -97,6 +98,7 @@ class SweepSeen:
     done_runs: int
     points: tuple[SweepPoint, ...]
     problem: str = ""
+    is_reading: bool = False
     lanes: tuple[str, ...] = field(init=False)
     kinds: tuple[str, ...] = field(init=False)
 

@@ -47,6 +47,7 @@ class _Data:
     cells: tuple[tuple[HeatCell | None, ...], ...]
     title: str
     legend: str
+    wanted: int
     cursor: tuple[int, int] | None
 
 
@@ -86,6 +87,8 @@ class HeatMap(Canvas, can_focus=True):
         super().__init__(empty=empty, id=id, classes=classes)
         self.help_text = help
         self._data: _Data | None = None
+        #: Cells as they were given last, and how wide they want to be.
+        self._given: tuple[object, int] | None = None
         #: First row and column on the screen, first cell of the columns, cells and lines of one.
         self._window = (0, 0, 0, 1, 1)
 
@@ -104,8 +107,10 @@ class HeatMap(Canvas, can_focus=True):
         """Show cells by row and column; `across` and `down` name the settings, `legend` says what shades mean."""
         self._data = None
         if columns and rows:
-            whole = tuple(map(tuple, cells))
-            self._data = _Data(across, down, tuple(columns), tuple(rows), whole, title, legend, cursor)
+            before, whole = self._given, tuple(map(tuple, cells))
+            if before is None or before[0] is not cells:
+                self._given = before = cells, _wanted(columns, whole)
+            self._data = _Data(across, down, tuple(columns), tuple(rows), whole, title, legend, before[1], cursor)
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
@@ -113,12 +118,8 @@ class HeatMap(Canvas, can_focus=True):
         if data is None:
             return None
         label = min(_LABEL, max(width_of(clean(name)) for name in (*data.rows, data.down)), max(0, width // 3)) + 1
-        wanted = max(
-            [width_of(clean(name)) for name in data.columns]
-            + [width_of(cell.words) + 3 for row in data.cells for cell in row if cell is not None]
-        )
         room = width - label
-        each = min(_MOST, wanted, max(_LEAST, room // len(data.columns)) - 1) + 1
+        each = min(_MOST, data.wanted, max(_LEAST, room // len(data.columns)) - 1) + 1
         shown = min(len(data.columns), max(1, room // each))
         head = [_head(data, width)] if height >= 5 else []
         legend = [_foot(data, width)] if height >= 8 and data.legend else []
@@ -188,6 +189,12 @@ class HeatMap(Canvas, can_focus=True):
         self.redraw()
 
 
+def _wanted(columns: Sequence[str], cells: Sequence[Sequence[HeatCell | None]]) -> int:
+    """Cells of the screen that a column takes if there is room for all of its text."""
+    titles = [width_of(clean(name)) for name in columns]
+    return max([*titles, *(width_of(cell.words) + 3 for row in cells for cell in row if cell is not None)])
+
+
 def _first(at: int, shown: int, every: int) -> int:
     """First of those that are shown, so that one of them is in their midst."""
     return max(0, min(at - shown // 2, every - shown))
@@ -210,8 +217,14 @@ def _titles(data: _Data, width: int, label: int, each: int, left: int, shown: in
     line = Line(width)
     line.put(0, " " * width, "header")
     names = data.columns[left : left + shown]
+    free = label
     for place, name in enumerate(names):
-        line.put(label + place * each, fit(name, each - 1), "header")
+        x, text = label + place * each, clean(name)
+        if width_of(text) >= each and place and len(names) > 2:  # too long for its column: as many as there is room for
+            if x >= free and x + width_of(text) <= width:
+                free = line.put(x, text, "header") + 1
+        elif x >= free:
+            free = line.put(x, fit(text, max(each - 1, min(width_of(text), _MOST))), "header")
     hidden = len(data.columns) - shown
     if hidden:
         line.put_right(f" {hidden} more", "header")

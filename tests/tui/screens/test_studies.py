@@ -18,6 +18,7 @@ from textual.widgets import Input
 from subsecond.agents.sweep.threads import Threads
 from subsecond.engine.errors import InputError
 from subsecond.engine.sweep.folder import task_path
+from subsecond.tui.screens import study as study_screen
 from subsecond.tui.screens.detail_dialog import DetailDialog
 from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.open_dialog import OpenDialog
@@ -80,7 +81,7 @@ WAYS = {
     "gap": {"tornado": (), "other": ("l", "down", "down"), "change": ("enter",)},
     "map": {"who": (), "ratio": ("m", "down"), "share": ("m",), "cell": ("enter",)},
     "price": {"hour": (), "tokens": ("p", "down"), "load": ("enter",)},
-    "drill": {"p95": (), "in-budget": ("p", "down"), "row": ("enter",)},
+    "drill": {"p95": (), "in-budget": ("p", "down"), "policy": ("o",), "row": ("enter",)},
 }
 
 
@@ -141,6 +142,41 @@ def test_widgets_and_the_screen_have_help(tmp_path: Path, kind: str) -> None:
         assert app.screen_stack[0].ABOUT.split()[0] in str(app.screen.query_one("Static").render())
 
     show(document(tmp_path, kind), body)
+
+
+SMALL = {
+    "capacity": (
+        "--agents",
+        "coding",
+        "--replicas",
+        1,
+        "--max",
+        4,
+        "--precision",
+        0.5,
+        "--duration",
+        90,
+        "--warm-up",
+        20,
+    ),
+    "gap": ("--pipelines", "gpu", "--replicas", 1, "--steps", 1, "--set", "duration_s=60"),
+    "map": ("--contexts", "0.5,1", "--sessions", "8,16", "--replicas", 1, "--duration", 300, "--warm-up", 60),
+    "price": ("coding-fleet", "--loads", "1,2", "--duration", 60, "--warm-up", 10),
+    "drill": ("--drill", "server-lost", "--policies", "--replicas", 1),
+}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_what_the_commands_write_opens(tmp_path: Path, kind: str, command: Callable[..., tuple[int, str, str]]) -> None:
+    """The documents of today, beside those that are kept for the pictures."""
+    out = tmp_path / "out.json"
+    code, _, err = command(kind, *SMALL[kind], "--json", out)
+    assert (code, err) == (0, "")
+    study = open_study(out).study
+    rows = study.table({}).rows
+    assert rows
+    assert study.detail({}, rows[0].key).lines
+    assert study.picture({}, rows[0].key) is not None
 
 
 # -- a folder
@@ -208,6 +244,24 @@ def test_a_sweep_that_grows_is_shown_as_far_as_it_is(kit: SimpleNamespace, folde
         assert not app.check_action("look", ()) or app.screen.check_action("look", ()) is False
 
     show(folder, body)
+
+
+def test_the_folder_is_looked_at_again_by_itself(
+    kit: SimpleNamespace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_screen, "LOOK_S", 0.01)
+    last = task_path(folder, 11)
+    content = last.read_bytes()
+    last.unlink()
+
+    async def main() -> None:
+        app = StudyApp(open_study(folder), fps=10)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await kit.until(app, pilot, lambda: " 11 of 12 runs" in kit.text_of(app))
+            last.write_bytes(content)
+            await kit.until(app, pilot, lambda: " 12 runs" in kit.text_of(app))
+
+    asyncio.run(asyncio.wait_for(main(), 120))
 
 
 def test_nothing_of_a_sweep_is_there_yet(kit: SimpleNamespace, folder: Path) -> None:
@@ -310,7 +364,7 @@ def _places(whole: object, above: tuple[object, ...] = ()) -> list[tuple[object,
     found = []
     for key, value in items:
         found.append((*above, key))
-        if key not in ("settings", "tables", "latency_histogram_ms", "fates", "inputs"):
+        if key not in ("settings", "tables", "latency_histogram_ms", "fates", "inputs", "policies"):
             found += _places(value, (*above, key))
     return found
 
