@@ -146,18 +146,8 @@ def test_widgets_and_the_screen_have_help(tmp_path: Path, kind: str) -> None:
 
 SMALL = {
     "capacity": (
-        "--agents",
-        "coding",
-        "--replicas",
-        1,
-        "--max",
-        4,
-        "--precision",
-        0.5,
-        "--duration",
-        90,
-        "--warm-up",
-        20,
+        *("--agents", "voice", "--others", "none", "--replicas", 3, "--max", 64),
+        *("--precision", 0.5, "--duration", 300, "--warm-up", 60),
     ),
     "gap": ("--pipelines", "gpu", "--replicas", 1, "--steps", 1, "--set", "duration_s=60"),
     "map": ("--contexts", "0.5,1", "--sessions", "8,16", "--replicas", 1, "--duration", 300, "--warm-up", 60),
