@@ -74,13 +74,17 @@ class Cluster:
 
     @contextmanager
     def _client(self, orders: Sequence[Order]) -> Iterator[Any]:
-        with ExitStack() as stack:
+        stack = ExitStack()
+        try:
             with _interrupts_later():
                 if self._address == LOCAL:
                     client = self._local_client(stack, min(self._processes, len(orders)))
                 else:
                     client = stack.enter_context(self._remote_client())
             yield client
+        finally:
+            with _without_interrupts():
+                stack.close()
 
     def _local_client(self, stack: ExitStack, processes: int) -> Any:
         distributed = _distributed()
@@ -137,6 +141,19 @@ def _interrupts_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if came:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C does nothing meanwhile: what is ending takes seconds, and impatience would leave processes behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -154,6 +156,34 @@ def test_a_scheduler_that_is_not_there_is_said(sweep: Sweep, tmp_path: Path, mon
     for address in ("tcp://127.0.0.1:9", "nonsense://x:1"):
         with pytest.raises(InputError, match="a scheduler that answers"):
             perform(sweep, tmp_path / "none", Cluster(address, processes=2))
+
+
+def test_ctrl_c_while_a_cluster_ends_changes_nothing(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert threading.current_thread() is threading.main_thread()  # where Ctrl-C arrives
+    ended: list[bool] = []
+
+    class Slow:
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *error: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.append(True)
+
+    def start(self: Cluster, stack: ExitStack, processes: int) -> None:
+        stack.enter_context(Slow())
+
+    def interrupt(self: Cluster, client: object, order: Order) -> None:
+        raise KeyboardInterrupt("the first")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Cluster, "_local_client", start)
+    monkeypatch.setattr(Cluster, "_check_workers", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="the first"):
+        perform(sweep, tmp_path / "ending", Cluster("local", processes=2))
+    assert ended == [True]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_points_that_fail_are_rows_with_their_error(one_thread: Path) -> None:
