@@ -42,7 +42,12 @@ def _lane(lane: LaneAvailability) -> dict[str, Any]:
 
 def _kind(found: Reliability) -> dict[str, Any]:
     return {
-        "budget": {"name": found.budget.name, "limit": found.budget.shown, "percentile": found.budget.percentile},
+        "budget": {
+            "name": found.budget.name,
+            "limit": found.budget.shown,
+            "percentile": found.budget.percentile,
+            "source": found.budget.source,
+        },
         "without_failures": {**msgspec.to_builtins(found.baseline), "attainment": found.baseline.attainment},
         "incident_costs": [msgspec.to_builtins(cost) for cost in found.costs],
         "long_run": _result(found.result),

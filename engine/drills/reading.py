@@ -8,6 +8,8 @@ import msgspec
 
 from subsecond.engine.errors import InputError
 
+from .availability import Cost
+
 __all__ = [
     "AvailabilityDoc",
     "BudgetDoc",
@@ -16,6 +18,8 @@ __all__ = [
     "KindDoc",
     "LaneDoc",
     "LongRunDoc",
+    "RecoveryDoc",
+    "RunDoc",
     "StripDoc",
     "StudyDoc",
     "availability_from",
@@ -72,6 +76,14 @@ class RecoveryDoc(msgspec.Struct, frozen=True):
     window_s: float
 
 
+class BegunDoc(msgspec.Struct, frozen=True):
+    """Turns over budget because of a fault, by when they began: before it, while it lasted, after it was mended."""
+
+    before: int
+    during: int
+    after: int
+
+
 class KindDoc(msgspec.Struct, frozen=True):
     """Turns of one agent kind; pairs are without the fault and with it."""
 
@@ -80,7 +92,7 @@ class KindDoc(msgspec.Struct, frozen=True):
     attainment: tuple[float | None, float | None]
     lost: int
     broken: int
-    broken_by_start: dict[str, int]
+    broken_by_start: BegunDoc
     mended: int
     put_off: int
     brought_forward: int
@@ -194,13 +206,24 @@ class CalmDoc(msgspec.Struct, frozen=True):
     attainment: float | None
 
 
+class CountsDoc(msgspec.Struct, frozen=True):
+    """Turns of one kind in weeks that were simulated."""
+
+    met: int
+    judged: int
+    below_s: float
+    span_s: float
+
+
 class RunDoc(msgspec.Struct, frozen=True):
-    """One agent kind in the long run."""
+    """One agent kind in the long run; `simulated`: without failures and with them, None if no week was."""
 
     budget: BudgetDoc
     without_failures: CalmDoc
+    incident_costs: list[Cost]
     long_run: LongRunDoc
     sensitivity: list[VariedDoc]
+    simulated: tuple[CountsDoc, CountsDoc] | None = None
 
 
 class FailingDoc(msgspec.Struct, frozen=True):
@@ -208,6 +231,12 @@ class FailingDoc(msgspec.Struct, frozen=True):
 
     parts: list[PartDoc]
     by_agents: dict[str, RunDoc]
+    simulated_incidents: int | None = None
+    simulated_down_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if any(len(found.incident_costs) != len(self.parts) for found in self.by_agents.values()):
+            raise ValueError("a cost for each part")
 
 
 class AvailabilityDoc(msgspec.Struct, frozen=True):

@@ -6,17 +6,35 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from subsecond.engine.drills.reading import HeldDoc, KindDoc, LaneDoc, StripDoc, StudyDoc, study_from
+from subsecond.engine.drills.reading import FaultDoc, HeldDoc, LaneDoc, StripDoc, StudyDoc, study_from
 from subsecond.engine.findings import counted
 
+from .drill_tables import fates_table, kinds_of, of_kind, policies_table, times_table, work_table
 from .figures import LANE_COLOURS, TIMES
 from .markup import Html, element
 from .shell import Figures
-from .tables import NONE, table
 
 __all__ = ["chapter"]
 
 Figure = dict[str, Any]
+#: Share of turns in budget below which a budget is out of reach.
+HOPELESS = 0.05
+_FATES = (
+    "Lost: failed with the fault alone. Over budget: because of it. Met instead: missed without it, since a session "
+    "that was held up meets another load later. Put off: begun without it, and with it not before the run stopped."
+)
+_TIMES = (
+    "Began before, during, after: when the turns over budget because of it began, by the begin of the first fault and "
+    "the end of the last. At worst: p95 of a sliding window. Longest turn: that a user waited for; silence: without a "
+    "token. Back after: from the begin of the fault until p95 is within 10 % of that before for good, and the last "
+    "turn has ended that the fault delayed."
+)
+_WORK = (
+    "Computed again: cold caches, found in a cache without the fault alone, and lost work, computed for attempts that "
+    "were lost or preempted. Spared: the other way round; it is not taken off. KV: tokens handed over, without the fault "
+    "and with it."
+)
+_POLICIES = "In budget, longest turn and longest silence with the fault; recomputed: prompt tokens computed again."
 
 
 def chapter(raw: dict[str, Any], figures: Figures, where: str) -> list[Html]:
@@ -27,11 +45,14 @@ def chapter(raw: dict[str, Any], figures: Figures, where: str) -> list[Html]:
     """
     document = study_from(raw, where)
     body = [element("h2", f"Drills: {document.scenario}"), _facts(document)]
+    body.append(element("ul", *(element("li", text) for text in _budgets(document))))
     for place, drill in enumerate(document.drills):
         body += _drill(drill, figures)
         if document.policies:
-            body += [element("h3", f"{drill.name}: policies side by side"), _policies(document, place)]
-    body.append(element("ul", *(element("li", text) for text in document.remarks)))
+            body += [element("h3", f"{drill.name}: policies side by side"), policies_table(document, place)]
+            body.append(element("p", _POLICIES, class_="soft"))
+    left_out = [f"{p.policy}: without {name}, {why}." for p in document.policies for name, why in p.left_out.items()]
+    body.append(element("ul", *(element("li", text) for text in (*left_out, *document.remarks))))
     return body
 
 
@@ -43,86 +64,60 @@ def _facts(document: StudyDoc) -> Html:
     return element("div", *(element("span", fact) for fact in facts if fact), class_="facts")
 
 
+def _budgets(document: StudyDoc) -> Iterator[str]:
+    """What turns are held against, and where it comes from."""
+    found = {
+        kind: own.budget for drill in document.drills for kind in kinds_of(drill) for _, own in of_kind(drill, kind)
+    }
+    for kind, budget in found.items():
+        if budget is None:
+            yield f"{kind}: no budget."
+            continue
+        source = f" Source: {budget.source}." if budget.source else ""
+        yield f"{kind}: {budget.name}, {budget.limit} for {budget.percentile:g} % of the turns.{source}"
+
+
 def _drill(drill: HeldDoc, figures: Figures) -> Iterator[Html]:
     yield element("h3", f"{drill.name}: {drill.title}")
     told = f"It begins at {drill.begin_s:g} s. Durations: {drill.durations}."
     yield element("p", f"To look at: {drill.look_at}. {told}" if drill.look_at else told)
     for name, lane in drill.pipelines.items():
+        if lane.faults:
+            yield element("p", f"{name}: {'; '.join(map(_fault, lane.faults))}.", class_="soft")
         if lane.reason:
             what = "left alone" if not lane.faults else "struck in part"
             yield element("p", f"{name} is {what}: {lane.reason}.", class_="soft")
-    yield _impacts(drill)
-    words = (
-        "Over budget because of it; met instead of missed, since loops are closed; put off beyond the end of the run."
-    )
-    yield element("p", words, class_="soft")
-    yield _work(drill)
-    for kind in _kinds(drill):
+    yield fates_table(drill)
+    yield element("p", _FATES, class_="soft")
+    yield times_table(drill)
+    yield element("p", _TIMES, class_="soft")
+    yield from _hopeless(drill)
+    yield work_table(drill)
+    yield element("p", _WORK, class_="soft")
+    for kind in kinds_of(drill):
         caption = f"{kind}: p95 of the turns by when they begin. Dotted: the same sessions without the fault."
         yield figures.add(_over_time(drill, kind), caption)
 
 
-def _kinds(drill: HeldDoc) -> list[str]:
-    return list(dict.fromkeys(kind for lane in drill.pipelines.values() for kind in lane.by_agents))
+def _fault(fault: FaultDoc) -> str:
+    value = "" if fault.value is None else f" {fault.value:g}"
+    end = "for good" if fault.end_s is None else f"to {fault.end_s:,.6g} s"
+    return f"{fault.kind}{value} of part {fault.target} from {fault.begin_s:,.6g} s {end}"
 
 
-def _name(names: Sequence[str], name: str) -> Html:
-    """A pipeline with its colour."""
-    colour = LANE_COLOURS[names.index(name) % len(LANE_COLOURS)]
-    return element("span", element("i", class_="dot", style=f"background:{colour}"), name, class_="name")
-
-
-def _impacts(drill: HeldDoc) -> Html:
-    names, rows = list(drill.pipelines), []
-    for kind in _kinds(drill):
-        for i, (name, found) in enumerate(_of_kind(drill, kind)):
-            cells = [f"{found.turns[0]:,}", *_counts(found), f"{found.mended:,}"]
-            rows.append([kind if not i else "", _name(names, name), *cells, *_times(found)])
-    heads = ("agents", "pipeline", "turns", "lost", "over budget", "put off", "met instead")
-    more = ("in budget without it", "with it", "longest turn", "silence", "back after")
-    return table((*heads, *more), rows, numbers=range(2, len(heads) + len(more)))
-
-
-def _of_kind(drill: HeldDoc, kind: str) -> list[tuple[str, KindDoc]]:
-    return [(name, lane.by_agents[kind]) for name, lane in drill.pipelines.items() if kind in lane.by_agents]
-
-
-def _counts(found: KindDoc) -> list[str]:
-    return [f"{found.lost:,}", f"{found.broken:,}", f"{found.put_off - found.brought_forward:,}"]
-
-
-def _times(found: KindDoc) -> list[str]:
-    shares = [NONE if share is None else f"{100 * share:.1f} %" for share in found.attainment]
-    return [*shares, _seconds(found.longest_turn_ms[1]), _seconds(found.longest_silence_ms[1]), _back(found)]
-
-
-def _seconds(ms: float) -> str:
-    return f"{ms / 1000:,.2f} s" if ms < 100_000 else f"{ms / 1000:,.0f} s"
-
-
-def _back(found: KindDoc) -> str:
-    after = found.recovery.after_s
-    if found.recovery.p95_before_ms is None:
-        return "no turns before"
-    return "not within the run" if after is None else f"{after:,.0f} s" if after else "never away"
-
-
-def _work(drill: HeldDoc) -> Html:
-    names, rows = list(drill.pipelines), []
-    for name, lane in drill.pipelines.items():
-        work = lane.work
-        if work is not None:
-            counts = (work.computed_again_tokens, work.cold_cache_tokens, work.repeated_tokens, work.spared_tokens)
-            more = (work.struck_turns[1] - work.struck_turns[0], work.attempts[1] - work.attempts[0])
-            sent = [f"{tokens:,}" if any(work.handed_over_tokens) else NONE for tokens in work.handed_over_tokens]
-            rows.append([_name(names, name), *(f"{count:,}" for count in (*counts, *more)), *sent])
-    heads = ("prompt tokens", "computed again", "cold caches", "lost work", "spared instead", "turns struck")
-    return table((*heads, "attempts lost", "KV sent without", "with it"), rows, numbers=range(1, 9))
+def _hopeless(drill: HeldDoc) -> Iterator[Html]:
+    """A budget that hardly any turn keeps anyway cannot show what a fault does."""
+    for kind in kinds_of(drill):
+        found = [own for _, own in of_kind(drill, kind)]
+        budget = found[0].budget
+        if budget is not None and max(own.attainment[0] or 0.0 for own in found) < HOPELESS:
+            words = f"{kind}: hardly a turn keeps {budget.name} even without the fault, so that it shows little."
+            yield element("p", words)
 
 
 def _over_time(drill: HeldDoc, kind: str) -> Figure:
     names, traces = list(drill.pipelines), list[Figure]()
-    for name, found in _of_kind(drill, kind):
+    for name, found in of_kind(drill, kind):
         colour = LANE_COLOURS[names.index(name) % len(LANE_COLOURS)]
         for strip, words, dash, width in zip(
             found.over_time, (f"{name} without", name), ("dot", "solid"), (1.5, 2.0), strict=True
@@ -130,7 +125,7 @@ def _over_time(drill: HeldDoc, kind: str) -> Figure:
             traces.append(_line(strip, words, {"color": colour, "width": width, "dash": dash}))
     lanes = [(names.index(name), lane) for name, lane in drill.pipelines.items() if kind in lane.by_agents]
     limits = {
-        found.budget.turn_ms for _, found in _of_kind(drill, kind) if found.budget and found.budget.turn_ms is not None
+        found.budget.turn_ms for _, found in of_kind(drill, kind) if found.budget and found.budget.turn_ms is not None
     }
     layout = {
         "xaxis": {"title": {"text": "virtual time, s"}, "range": [drill.counts_from_s, drill.stops_s]},
@@ -171,18 +166,3 @@ def _bands(lanes: Sequence[tuple[int, LaneDoc]], stops_s: float) -> Iterator[Fig
 def _limit(ms: float) -> Figure:
     place = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": ms, "y1": ms, "layer": "below"}
     return place | {"line": {"width": 1, "dash": "dash", "color": "#c0392b"}}
-
-
-def _policies(document: StudyDoc, place: int) -> Html:
-    drill, rows = document.drills[place], list[list[str]]()
-    for kind in _kinds(drill):
-        for name, _ in _of_kind(drill, kind):
-            for i, policy in enumerate(document.policies):
-                lane = policy.drills[place].pipelines.get(name) if policy.drills else None
-                found = None if lane is None else lane.by_agents.get(kind)
-                cells = [NONE] * 8 if found is None else [*_counts(found), *_times(found)]
-                first = ("", "") if i else (kind, _name(list(drill.pipelines), name))
-                rows.append([*first, policy.policy, *cells])
-    heads = ("agents", "pipeline", "policy", "lost", "over budget", "put off")
-    more = ("in budget without it", "with it", "longest turn", "silence", "back after")
-    return table((*heads, *more), rows, numbers=range(3, 11))

@@ -15,9 +15,16 @@ from subsecond.agents.study.availability import LaneAvailability, Question, Reli
 from subsecond.agents.study.availability_document import document_of
 from subsecond.agents.study.points import Base, Point, plan_point
 from subsecond.engine.drills.availability import Part
+from subsecond.engine.drills.long_run_words import (
+    DUE,
+    MINUTES_BELOW,
+    cost_words,
+    length_words,
+    minutes_words,
+    repair_words,
+)
 from subsecond.engine.drills.reliability import MTTR_S, POOLS
 from subsecond.engine.errors import InputError
-from subsecond.engine.findings import counted
 from subsecond.tui.instants import instant_ps
 from subsecond.tui.widgets.text import clean, share_text
 
@@ -129,13 +136,9 @@ def _parts(lanes: Sequence[LaneAvailability]) -> Grid:
             what = f"{part.servers} x {part.pool} ({part.each:g} {part.device})"
             hours = f"{part.mtbf_h:,.0f} h"
             a_year = f"{part.incidents_per_s * 8766 * 3600:.2f}"
-            row = (what, hours, part.provenance, _length(part.mttr_s), a_year)
+            row = (what, hours, part.provenance, length_words(part.mttr_s), a_year)
             grid.add("" if i else lane.lane, *row)
     return grid
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def _outcomes(asked: Question, lanes: Sequence[LaneAvailability]) -> Grid:
@@ -158,7 +161,7 @@ def _outcomes(asked: Question, lanes: Sequence[LaneAvailability]) -> Grid:
                 _share(result.share),
                 _lost(result.lost),
                 "-" if result.nines is None else f"{result.nines:.1f}",
-                _minutes(asked, found),
+                minutes_words(found.baseline.below, result.below_s, asked.weeks),
             ]
             if asked.direct and found.direct is not None:
                 calm, struck = found.direct
@@ -175,12 +178,6 @@ def _share(share: float | None) -> str:
 def _lost(share: float) -> str:
     """A share that may be tiny, in per cent with two digits that count."""
     return "-" if share == 0 else f"{100 * share:.2g} %"
-
-
-def _minutes(asked: Question, found: Reliability) -> str:
-    """Minutes a week below the percentile without failures, and how many they add."""
-    calm = found.baseline.below * 7 * 24 * 60
-    return f"{calm:,.0f} {found.result.below_s / 60 / asked.weeks:+.1f}"
 
 
 def _sensitivity(lanes: Sequence[LaneAvailability]) -> Grid:
@@ -211,22 +208,9 @@ def _sentences(asked: Question, lanes: Sequence[LaneAvailability]) -> Iterator[s
             yield f"{lane.lane}, {kind}: an incident costs {_costs(lane.parts, found)}."
     for source in dict.fromkeys(f"{part.pool}, {part.device}: {part.source}" for lane in lanes for part in lane.parts):
         yield f"mtbf of {source}."
-    yield (
-        f"Repair takes {_length(asked.mttr_s)}"
-        + (
-            ": an assumption; a cold start of the engine alone takes 279-504 s (Trn2)."
-            if asked.mttr_s == MTTR_S
-            else "."
-        )
-    )
-    yield (
-        "Turns due are those there would be without failures: who waits for a server asks for nothing meanwhile. What "
-        "an incident costs is measured from its begin to ten minutes after its repair, under a constant load."
-    )
-    yield (
-        "Minutes below a week: those in which a smaller share of the turns that begin in them is in budget than the "
-        "budget's percentile; without failures, and what failures add."
-    )
+    yield repair_words(asked.mttr_s)
+    yield DUE
+    yield MINUTES_BELOW
     budgets = {found.budget.name: found.budget for lane in lanes for found in lane.kinds.values()}
     yield (
         "Budgets: "
@@ -236,12 +220,4 @@ def _sentences(asked: Question, lanes: Sequence[LaneAvailability]) -> Iterator[s
 
 
 def _costs(parts: Sequence[Part], found: Reliability) -> str:
-    told = []
-    for part, cost in zip(parts, found.costs, strict=True):
-        error = f" ± {cost.met_error:.2g}" if cost.runs > 1 else ""
-        put_off = cost.judged
-        told.append(
-            f"{cost.met:.3g}{error} turns in budget when a {part.pool} server stops "
-            f"({counted(round(put_off), 'turn')} fewer asked for)"
-        )
-    return ", ".join(told)
+    return ", ".join(cost_words(cost, part.pool) for part, cost in zip(parts, found.costs, strict=True))

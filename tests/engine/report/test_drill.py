@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -45,6 +47,20 @@ def weeks() -> Document:
     return plain(long_run_document("playground", question, long_run(base, question, main)))
 
 
+@pytest.fixture(scope="module")
+def simulated() -> Document:
+    """Weeks that were simulated, too."""
+    base = load_base("playground", pipelines=["gpu"], settings=["coding.sessions=2", "voice.sessions=2"])
+    question = Question(0.02, {"gpu": 0.5}, 600.0, 2, direct=True)
+    main = {budget.agents: budget for budget in plan_point(base, Point()).budgets}
+    return plain(long_run_document("playground", question, long_run(base, question, main)))
+
+
+def words_of(html: str) -> str:
+    """What a reader sees of a page, without scripts and marks."""
+    return " ".join(unescape(re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", html, flags=re.S)).split())
+
+
 def page(document: Document) -> str:
     return study_page([("study.json", document)], "/* plotly */")
 
@@ -60,9 +76,24 @@ def test_the_page_holds_what_drills_did(drills: Document) -> None:
         "never away",
     ):
         assert words in html
+    words = words_of(html)
     for lane in drills["drills"][0]["pipelines"].values():
-        for kind in lane["by_agents"].values():
+        for name, kind in lane["by_agents"].items():
             assert f"{kind['turns'][0]:,}" in html
+            budget, began, recovery = kind["budget"], kind["broken_by_start"], kind["recovery"]
+            assert f"{name}: {budget['name']}, {budget['limit']} for {budget['percentile']:g} % of the turns." in words
+            assert f"Source: {budget['source']}." in words
+            row = f"{began['before']} {began['during']} {began['after']} {seconds(recovery['p95_before_ms'])} "
+            assert row + seconds(recovery["worst_p95_ms"]) in words
+            assert f"{recovery['after_s']:,.0f} s" in words
+    assert "trn-cs3: decode_down of part 0 from 300 s to 360 s." in words
+    assert "fallback: without gpu, it has nothing to fall back to." in words
+    policies = {found["policy"]: found["drills"][0]["pipelines"] for found in drills["policies"] if found["drills"]}
+    assert f"{policies['fail']['gpu']['work']['computed_again_tokens']:,}" in words
+
+
+def seconds(ms: float) -> str:
+    return f"{ms:,.0f} ms" if ms < 1000 else f"{ms / 1000:,.2f} s"
 
 
 def test_the_page_holds_the_long_run(weeks: Document) -> None:
@@ -73,6 +104,34 @@ def test_the_page_holds_the_long_run(weeks: Document) -> None:
     for lane in weeks["pipelines"].values():
         for found in lane["by_agents"].values():
             assert f"{100 * found['long_run']['share']:.3f} %" in html
+    assert "simulated turn by turn" not in html
+
+
+def test_the_page_says_of_the_long_run_what_the_terminal_says(weeks: Document) -> None:
+    words = words_of(page(weeks))
+    assert "Repair takes 5 min." in words
+    assert "Repair takes 10 min: an assumption" in words_of(page({**weeks, "repair_s": 600.0}))
+    assert "Minutes below a week: those in which" in words
+    for name, lane in weeks["pipelines"].items():
+        for kind, found in lane["by_agents"].items():
+            run = found["long_run"]
+            assert f"{name}: {run['incidents']:.2g} incidents to be expected in 4 weeks" in words
+            assert f"and {100 * run['overlap']:.2g} % meet another one." in words
+            assert f"{name}, {kind}: an incident costs {found['incident_costs'][0]['met']:.3g}" in words
+            below = f"{found['without_failures']['below'] * 10_080:,.0f} {run['below_s'] / 60 / 4:+.1f}"
+            assert below in words
+            assert f"Budget of {kind}: {found['budget']['name']}" in words
+
+
+def test_simulated_weeks_are_on_the_page(simulated: Document) -> None:
+    words = words_of(page(simulated))
+    lane = simulated["pipelines"]["gpu"]
+    assert "The same weeks simulated turn by turn" in words
+    assert lane["simulated_incidents"] > 0
+    for kind, found in lane["by_agents"].items():
+        calm, struck = found["simulated"]
+        told = f"gpu {kind} {lane['simulated_incidents']} {lane['simulated_down_s']:,.0f} s"
+        assert f"{told} {calm['judged']:,} {calm['met']:,} {struck['met']:,}" in words
 
 
 @pytest.mark.parametrize("which", ["drills", "weeks"])
@@ -107,8 +166,16 @@ def test_what_is_no_study_of_drills_is_refused(drills: Document, spoil: Callable
         page(broken)
 
 
-def test_what_is_no_long_run_is_refused(weeks: Document) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lane: lane["parts"][0].pop("source"),
+        lambda lane: lane["by_agents"]["voice"]["incident_costs"].pop(),
+        lambda lane: lane["by_agents"]["voice"].update(simulated=[1, 2]),
+    ],
+)
+def test_what_is_no_long_run_is_refused(weeks: Document, spoil: Callable[[Document], object]) -> None:
     broken = copy.deepcopy(weeks)
-    broken["pipelines"]["gpu"]["parts"][0].pop("source")
+    spoil(broken["pipelines"]["gpu"])
     with pytest.raises(InputError, match=r"expected what subsecond\.availability/1 has there"):
         page(broken)
