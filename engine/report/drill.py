@@ -31,8 +31,8 @@ _TIMES = (
 )
 _WORK = (
     "Computed again: cold caches, found in a cache without the fault alone, and lost work, computed for attempts that "
-    "were lost or preempted. Spared: the other way round; it is not taken off. KV: tokens handed over, without the fault "
-    "and with it."
+    "were lost or preempted. Spared: the other way round; it is not taken off. KV: tokens handed over, without the "
+    "fault and with it."
 )
 _POLICIES = "In budget, longest turn and longest silence with the fault; recomputed: prompt tokens computed again."
 
