@@ -19,7 +19,7 @@ from subsecond.tui.stats import Points, SeriesBuilder
 from subsecond.tui.tally import Tallied, Tally, took_ps
 from subsecond.tui.turnlog import Field, TurnTable
 
-__all__ = ["BEFORE_S", "WATCH_S", "Effect", "Effects", "KindEffect"]
+__all__ = ["BEFORE_S", "WATCH_S", "Effect", "Effects", "FormerRun", "KindEffect"]
 
 PS_PER_S = 10**12
 #: Seconds of virtual time that are looked at before an event at most, and after it.
@@ -103,8 +103,23 @@ class _Kind:
         return KindEffect(before, since, self.under_way, worst, recovery, before_line, since_line)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FormerRun:
+    """The run before this one, which began anew: the last turns of each lane, and its series, up to its end."""
+
+    logs: Sequence[TurnTable]
+    lines: Sequence[Sequence[SeriesBuilder]]
+    end_ps: int
+
+
 class _Watched:
-    """One event on all lanes."""
+    """One event on all lanes.
+
+    Attributes:
+        before_lines: by lane and kind, if what was before is of another run.
+    """
+
+    before_lines: Sequence[Sequence[Points]] | None = None
 
     def __init__(self, event: Event, from_ps: int, budgets: Sequence[int | None], num_lanes: int) -> None:
         self.number, self.at_ps, self.from_ps = event.number, event.at_ps, from_ps
@@ -149,6 +164,21 @@ class Effects:
             for kind, track in enumerate(watched.kinds[lane]):
                 track.add(recent.where(agent == kind), is_later=False)
 
+    def begin_anew(self, turned: Turned, former: FormerRun, logs: Sequence[TurnTable]) -> None:
+        """The run began anew with a parameter: what was before is the end of the run before it."""
+        event = self._events.add_turned(0, turned, is_restart=True)
+        length_ps = min(former.end_ps, BEFORE_S * PS_PER_S)
+        watched = _Watched(event, -length_ps, self._budgets, self._num_lanes)
+        end_s = former.end_ps // PS_PER_S
+        begin_s = end_s - length_ps // PS_PER_S
+        watched.before_lines = [[line.points(begin_s, end_s) for line in kinds] for kinds in former.lines]
+        self._watched = [*self._watched, watched]
+        for lane, tables in enumerate(zip((_moved(log, -former.end_ps) for log in former.logs), logs, strict=True)):
+            for table in tables:
+                agent = table.of(Field.AGENT)
+                for kind, track in enumerate(watched.kinds[lane]):
+                    track.add(table.where(agent == kind), is_later=False)
+
     def add_turns(self, lane: int, kind: int, table: TurnTable) -> None:
         """Turns of a kind that have ended on a lane."""
         if not self._watched:
@@ -191,7 +221,8 @@ class Effects:
             found = []
             for kind, track in enumerate(watched.kinds[lane]):
                 line, told = lines[lane][kind], known[lane][kind]
-                was = line.points(base.from_ps // PS_PER_S, base.at_ps // PS_PER_S)
+                known_lines = base.before_lines
+                was = known_lines[lane][kind] if known_lines else line.points(*_seconds(base.from_ps, base.at_ps))
                 since = line.points(event.at_ps // PS_PER_S - LEAD_S, end_ps // PS_PER_S)
                 waits = now_ps - told.open_ps[0] if told.open_ps and now_ps == end_ps else 0
                 before = base.kinds[lane][kind].before.tallied()
@@ -201,3 +232,14 @@ class Effects:
             kinds.append(tuple(found))
         others = 0 if against is event else place
         return Effect(event, against, base.from_ps, base.at_ps, end_ps, last_ps, others, tuple(kinds))
+
+
+def _moved(log: TurnTable, by_ps: int) -> TurnTable:
+    """The same turns at another time."""
+    columns = log.columns.copy()
+    columns[Field.START_PS] += by_ps
+    return TurnTable(log.lane, columns, log.num_stages)
+
+
+def _seconds(from_ps: int, to_ps: int) -> tuple[int, int]:
+    return from_ps // PS_PER_S, to_ps // PS_PER_S

@@ -32,6 +32,7 @@ class Event:
         faults: of a fault or a drill; those that begin at one time count as one event.
         drill: name of the drill; empty: it is none.
         turned: the parameter; None: it is a fault.
+        is_restart: the run began anew with it.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Event:
     faults: tuple[FaultNote, ...] = ()
     drill: str = ""
     turned: Turned | None = None
+    is_restart: bool = False
 
     @property
     def lanes(self) -> frozenset[int]:
@@ -82,9 +84,9 @@ class Events:
                 return None
         return self._begin(Event(self._count, fault.at_ps, (fault,), fault.drill))
 
-    def add_turned(self, at_ps: int, turned: Turned) -> Event:
+    def add_turned(self, at_ps: int, turned: Turned, *, is_restart: bool = False) -> Event:
         """Take a parameter that was turned."""
-        return self._begin(Event(self._count, at_ps, turned=turned))
+        return self._begin(Event(self._count, at_ps, turned=turned, is_restart=is_restart))
 
     def _begin(self, event: Event) -> Event:
         self._count += 1

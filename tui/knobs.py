@@ -17,12 +17,24 @@ if TYPE_CHECKING:
     from subsecond.engine.latency.knobs import Knobs
     from subsecond.engine.latency.parameters import Override
 
-__all__ = ["SET", "changed_of", "default_of", "knobs_of", "number_of", "shown", "typed_value", "with_change"]
+__all__ = [
+    "SET",
+    "changed_of",
+    "default_of",
+    "knobs_of",
+    "number_of",
+    "restart_with",
+    "shown",
+    "typed_value",
+    "with_change",
+]
 
 #: Source of a parameter that somebody has set, as the engine writes it.
 SET = "set by the user"
 #: Ends of the notice that tells of a parameter that was changed while the run went on.
 _IS, _NOW = " is ", " from now on"
+#: End of the notice that tells of one with which the run began anew.
+_ANEW = "; the run starts anew"
 
 
 def number_of(parameter: ParameterInfo) -> float | None:
@@ -105,6 +117,19 @@ def with_change(lanes: Sequence[LaneInfo], text: str) -> tuple[int, LaneInfo] | 
                 new = _changed(parameter, typed_value(given.lower()))
                 changed = (*lane.parameters[:at], new, *lane.parameters[at + 1 :])
                 return place, msgspec.structs.replace(lane, parameters=changed)
+    return None
+
+
+def restart_with(lanes: Sequence[LaneInfo], text: str) -> tuple[int, str, str] | None:
+    """The place of a lane, key and value of the parameter that the run began anew with; None: no notice of that."""
+    if not text.endswith(_ANEW):
+        return None
+    for place, lane in enumerate(lanes):
+        if text.startswith(f"{lane.name}: "):
+            key, _, _ = text.removeprefix(f"{lane.name}: ").removesuffix(_ANEW).partition(_IS)
+            found = next((parameter for parameter in lane.parameters if parameter.key == key), None)
+            if found is not None:
+                return place, key, found.value
     return None
 
 

@@ -26,12 +26,12 @@ from subsecond.engine.feed import (
 )
 from subsecond.engine.feed_check import check
 from subsecond.tui.duels import Duels
-from subsecond.tui.effects import Effect, Effects
+from subsecond.tui.effects import Effect, Effects, FormerRun
 from subsecond.tui.events import Event, Turned
-from subsecond.tui.knobs import changed_of, with_change
+from subsecond.tui.knobs import changed_of, restart_with, with_change
 from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.outside import Agents
-from subsecond.tui.recovery import Known
+from subsecond.tui.recovery import Known, known_of
 from subsecond.tui.session_stats import Sessions
 from subsecond.tui.snapshot import GaugeSeries, LaneView, Snapshot
 from subsecond.tui.stats import SeriesBuilder, Stats, WholeRun, stats_of
@@ -59,10 +59,14 @@ class Model:
     Args:
         hello: the first message.
         window_s: seconds of virtual time that count as now.
+        former: the run before it, which began anew; None: there is none.
     """
 
-    def __init__(self, hello: Hello, *, window_s: int = WINDOW_S, keep_turns: int = KEEP_TURNS) -> None:
+    def __init__(
+        self, hello: Hello, *, window_s: int = WINDOW_S, keep_turns: int = KEEP_TURNS, former: Model | None = None
+    ) -> None:
         self.hello = hello
+        self._former = former.as_former(hello) if former is not None else None
         self._window_ps = window_s * PS_PER_S
         self._at_ps = 0
         self._clock: Clock | None = None
@@ -127,6 +131,10 @@ class Model:
     def _add_change(self, notice: Notice) -> None:
         """Keep the change of a parameter, if a notice tells of one."""
         infos = [lane.info for lane in self._lanes]
+        anew, former = restart_with(infos, notice.text), self._former
+        if anew is not None and former is not None:
+            self._former = None
+            self._effects.begin_anew(Turned(*anew), former, [lane.ended() for lane in self._lanes])
         change = with_change(infos, notice.text)
         if change is None:
             return
@@ -135,6 +143,15 @@ class Model:
         key, value = changed_of(infos[place], info)
         at_ps = self._at_ps if notice.at_ps is None else notice.at_ps
         self._begin(self._effects.add_turned(at_ps, Turned(place, key, value)))
+
+    def as_former(self, hello: Hello) -> FormerRun | None:
+        """This run as what another is compared with; None: that has other lanes, agents or budgets."""
+        mine, other = [
+            ([lane.name for lane in one.lanes], one.agents, one.stages, one.budgets) for one in (self.hello, hello)
+        ]
+        if mine != other:
+            return None
+        return FormerRun([lane.ended() for lane in self._lanes], [lane.lines for lane in self._lanes], self._at_ps)
 
     def _begin(self, event: Event | None) -> None:
         if event is not None:
@@ -247,7 +264,7 @@ class _LaneModel:
     def see_open(self, turns: OpenTurns) -> None:
         """Take what is known of turns under way; what ended before the last time that this came has been told since."""
         if self._open is not None:
-            self.known = [_known(self._open, kind) for kind in range(len(self._budgets))]
+            self.known = [known_of(self._open, kind) for kind in range(len(self._budgets))]
         self._open = turns
 
     @property
@@ -308,14 +325,6 @@ class _LaneModel:
             log=log,
             works=self._work.work([turns for turns, _ in own], at_ps, WORK_S),
         )
-
-
-def _known(turns: OpenTurns, kind: int) -> Known:
-    """What is known of the turns of a kind; of many, those open longest are described."""
-    starts = sorted(turn.start_ps for turn in turns.oldest if turn.agent == kind)
-    is_all = len(turns.oldest) >= turns.num_open
-    to_ps = turns.at_ps if is_all or not turns.oldest else max(turn.start_ps for turn in turns.oldest)
-    return Known(turns.at_ps, tuple(starts), to_ps)
 
 
 def _server_figures(gauges: Gauges) -> Int64:

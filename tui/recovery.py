@@ -26,9 +26,10 @@ from subsecond.engine.drills.windows import (
     longest_before,
     window_for,
 )
+from subsecond.tui.open_turns import OpenTurns
 from subsecond.tui.stats import quantile_ps
 
-__all__ = ["Known", "RecoverySoFar", "RecoveryTracker"]
+__all__ = ["Known", "RecoverySoFar", "RecoveryTracker", "known_of"]
 
 Int64 = NDArray[np.int64]
 PS_PER_S = 10**12
@@ -51,6 +52,14 @@ class Known:
     at_ps: int = 0
     open_ps: Sequence[int] = ()
     open_to_ps: int = 0
+
+
+def known_of(turns: OpenTurns, kind: int) -> Known:
+    """What is known of the turns of a kind; of many, those open longest are described."""
+    starts = sorted(turn.start_ps for turn in turns.oldest if turn.agent == kind)
+    is_all = len(turns.oldest) >= turns.num_open
+    to_ps = turns.at_ps if is_all or not turns.oldest else max(turn.start_ps for turn in turns.oldest)
+    return Known(turns.at_ps, tuple(starts), to_ps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,10 @@ class Watch:
 
     def _begin(self, hello: Hello) -> None:
         self.gone = ""
-        if self.model is not None and self.model.hello.run != hello.run:
+        former = self.model if self.model is not None and self.model.hello.run != hello.run else None
+        if former is not None:
             self._tell(Word("A new run begins."))
-        self.model = Model(hello)
+        self.model = Model(hello, former=former)
 
     def _add(self, item: Message | OpenTurns) -> None:
         if self.model is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -194,3 +195,34 @@ def test_lines_hold_the_seconds_before_and_since(agent: int) -> None:
     assert (found.since_line.first_s, len(found.since_line.p95_ps)) == (30, 70)
     assert set(found.since_line.p95_ps[-25:-1]) == {2 * S}
     assert set(found.since_line.kept[-25:-1]) == {0.0}
+
+
+def test_a_run_that_begins_anew_is_compared_with_the_end_of_the_run_before() -> None:
+    former = Model(HELLO)
+    for n in range(300):
+        former.add(turn(0, n, 1000 * n + 500, 400 if n < 200 else 600))
+    former.add(clock(300))
+    hello = msgspec.structs.replace(HELLO, run="again")
+    model = Model(hello, former=former)
+    model.add(turn(0, 1, 10_000, 2000))
+    model.add(Notice("info", "a: network_ms is 9.0; the run starts anew"))
+    model.add(turn(0, 2, 20_000, 3000))
+    model.add(clock(30))
+    (event,) = model.events
+    assert (event.is_restart, event.lanes) == (True, {0})
+    found = model.effect(event.number)
+    assert found is not None
+    assert (found.from_ps, found.to_ps) == (-BEFORE_S * S, 0)
+    kind = found.kinds[0][0]
+    assert (kind.before.turns, kind.before.p95_ps) == (BEFORE_S, 6 * S // 10)
+    assert (kind.since.turns, kind.since.p95_ps, kind.under_way) == (2, 3 * S, 0)
+    assert len(kind.before_line.p95_ps) == BEFORE_S
+    assert (found.kinds[1][0].before.turns, found.kinds[1][0].since.turns) == (0, 0)
+
+
+def test_a_run_of_other_agents_is_compared_with_nothing() -> None:
+    former = Model(HELLO)
+    former.add(clock(300))
+    model = Model(msgspec.structs.replace(HELLO, run="again", agents=("coding", "other")), former=former)
+    model.add(Notice("info", "a: network_ms is 9.0; the run starts anew"))
+    assert model.events == ()

@@ -34,7 +34,8 @@ def event_words(event: Event, lanes: Sequence[LaneInfo]) -> str:
     """What happened: `decode 0 down on trn-cs3, server 0 down on gpu`."""
     if event.turned is not None:
         turned = event.turned
-        return f"{lanes[turned.lane].name}.{turned.key} is {turned.value}"
+        anew = ", the run began anew" if event.is_restart else ""
+        return f"{lanes[turned.lane].name}.{turned.key} is {turned.value}{anew}"
     struck: dict[str, list[str]] = {}
     for fault in event.faults:
         words = brief_fault_words(f"{fault.kind} {fault.target}", lanes[fault.lane])
@@ -76,6 +77,11 @@ def effect_rows(snapshot: Snapshot, effect: Effect, kinds: Sequence[int], width:
 
 def _span_words(effect: Effect) -> str:
     passed = clock_words(effect.since_ps - effect.event.at_ps)
+    if effect.against.is_restart:
+        others = f", before the first of {effect.others + 1} events (O: just before this one)" if effect.others else ""
+        return (
+            f"{passed} since, against the last {clock_words(effect.to_ps - effect.from_ps)} of the run before{others}"
+        )
     before = f"{clock_words(effect.from_ps)}-{clock_words(effect.to_ps)}"
     if effect.others:
         first = f"before the first of {effect.others + 1} events (O: just before this one)"
