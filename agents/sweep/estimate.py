@@ -11,7 +11,7 @@ from subsecond.agents.study.points import Base, Point, plan_point
 from subsecond.engine.errors import SubsecondError
 from subsecond.engine.scenario import apply_settings
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "shortened"]
 
 #: Turns of a session in all, seconds from turn to turn, by agent kind: rough figures of the shipped agents, of which
 #: only the ratio between points counts once the base has been drawn.
@@ -35,7 +35,7 @@ class Estimate:
     def __init__(self, base: Base) -> None:
         self._base = base
         self._unit = 1.0
-        sample = _shortened(base)
+        sample = shortened(base)
         guess = _turns(sample.tables)
         try:
             drawn = plan_point(sample, Point()).workload.num_requests
@@ -55,7 +55,7 @@ class Estimate:
         return lanes * (self._unit * turns + _START)
 
 
-def _shortened(base: Base) -> Base:
+def shortened(base: Base) -> Base:
     """The base, or if it is long its first part."""
     duration_s, guess = base.tables.get("duration_s"), _turns(base.tables)
     if duration_s is None or guess <= _SAMPLE:

@@ -17,6 +17,7 @@ from subsecond.engine.workload.traces import SAMPLE_PREFIX
 from .design import axes_of, points_of, setting_of
 from .estimate import Estimate
 from .identity import identity, trace_digests
+from .preflight import check_common
 from .spec import Spec
 from .tasks import Order, order_of, partition, work_of
 
@@ -55,7 +56,8 @@ def fixed_sweep(spec: Spec, settings: Sequence[str] = ()) -> Sweep:
         settings: as `--set` takes them, over those of the sweep at every point.
 
     Raises:
-        InputError: the scenario cannot be used, a setting is an axis, or there are too many runs.
+        InputError: the scenario or what all points have in common cannot be used, a setting is an axis, or there are
+            too many runs.
     """
     axes = axes_of(spec)
     for given in settings:
@@ -64,6 +66,7 @@ def fixed_sweep(spec: Spec, settings: Sequence[str] = ()) -> Sweep:
     points = points_of(spec)
     base = _base(spec, settings)
     seed = base.scenario.seed
+    check_common(base, spec.where, [axis.key for axis in axes], points)
     own = identity()
     lanes = list(base.scenario.pipelines)
     work = work_of(points, [axis.key for axis in axes], Estimate(base))

@@ -59,7 +59,7 @@ class Parameters:
             plain = key.strip().lower().replace(".", "_").replace("-", "_")
             if plain not in self.values:
                 near = difflib.get_close_matches(plain, self.values, 4, 0.5) or sorted(self.values)
-                raise InputError(self.where, key, given, "a parameter of this pipeline: " + ", ".join(near))
+                raise InputError(self.where, key, key, "a parameter of this pipeline: " + ", ".join(near))
             self.values[plain] = self._changed(key, plain, given)
 
     def _changed(self, key: str, plain: str, given: Override) -> Value:

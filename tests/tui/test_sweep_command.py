@@ -33,7 +33,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_grid_of_two_axes_is_a_matrix_that_fits_a_terminal(command: Command, file: Path) -> None:
     code, out, err = command("sweep", file)
-    assert (code, err) == (0, "subsecond: 4 of 12 runs failed\n")
+    assert (code, err) == (1, "subsecond: 4 of 12 runs failed\n")
     assert "small · playground · 6 points x 2 seeds" in out
     assert "coding: agent-step, <= 1000 ms for 95 %" in out
     assert "coding.sessions \\ gpu.replicas" in out
@@ -46,17 +46,17 @@ def test_a_grid_of_two_axes_is_a_matrix_that_fits_a_terminal(command: Command, f
 
 def test_the_folder_shows_the_same_again(command: Command, file: Path) -> None:
     _, first, _ = command("sweep", file, "--threads", 2)
-    assert command("sweep", "small.sweep") == (0, first, "subsecond: 4 of 12 runs failed\n")
+    assert command("sweep", "small.sweep") == (1, first, "subsecond: 4 of 12 runs failed\n")
     before = bytes_of(Path("small.sweep"))
     code, again, err = command("sweep", file)
-    assert (code, again) == (0, first)
+    assert (code, again) == (1, first)
     assert "12 of 12 runs are there already" in err
     assert bytes_of(Path("small.sweep")) == before
 
 
 def test_the_document_says_what_the_rows_say(command: Command, file: Path) -> None:
     code, out, _ = command("sweep", file, "--quiet", "--json", "-", "--out", "there")
-    assert code == 0
+    assert code == 1
     document = json.loads(out)
     assert document["schema"] == "subsecond.sweep/1"
     assert document["runs"] == {"all": 12, "finished": 12, "failed": 4}
@@ -94,6 +94,41 @@ def test_settings_of_the_command_hold_at_every_point(command: Command, file: Pat
     assert (code, "no axis of the sweep" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[set]\n"coding.sesions" = 3\n', "agents.0.sesions: got 'sesions', expected one of kind"),
+        ('[grid]\n"coding.sesions" = [3, 4]\n', "small.toml: playground.toml: agents.0.sesions: got 'sesions'"),
+        ('[random]\npoints = 3\n"gpu.replicass" = { from = 1, to = 9 }\n', "a parameter of this pipeline"),
+        ('[grid]\n"coding.sessions" = [0]\n"gpu.replicas" = [1, 2]\n', "coding workload: sessions: got '0'"),
+        ('[set]\n"voice.sessions" = -1\n[grid]\n"coding.sessions" = [1, 2]\n', "voice"),
+        ('[budgets]\ncoding = ["none-such"]\n[grid]\n"coding.sessions" = [1, 2]\n', "none-such"),
+    ],
+)
+def test_what_all_points_fail_by_alike_is_said_before_the_start(
+    command: Command, file: Path, text: str, said: str
+) -> None:
+    file.write_text(f'scenario = "playground"\n{text}')
+    code, out, err = command("sweep", file)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert not Path("small.sweep").exists()
+
+
+def test_unknown_pipelines_are_said_before_the_start(command: Command, file: Path) -> None:
+    file.write_text('scenario = "playground"\npipelines = ["nope"]\n[grid]\n"coding.sessions" = [1, 2]\n')
+    code, _, err = command("sweep", file)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "small.toml: " in err
+    assert "nope" in err
+
+
+def test_one_point_that_can_be_planned_is_enough_to_start(command: Command, file: Path) -> None:
+    file.write_text('scenario = "playground"\n[set]\nduration_s = 5\n[grid]\n"coding.sessions" = [0, -1, 0.5, 2]\n')
+    code, _, err = command("sweep", file, "--quiet")
+    assert (code, err) == (1, "subsecond: 3 of 4 runs failed\n")
+
+
 def test_exit_code_1_if_nothing_could_be_run(command: Command, file: Path) -> None:
     file.write_text('scenario = "playground"\n[grid]\n"coding.sessions" = [0, -1]\n')
     code, out, err = command("sweep", file)
@@ -111,7 +146,7 @@ def test_ctrl_c_says_how_to_go_on(command: Command, file: Path, monkeypatch: pyt
     assert "interrupted: 0 of 1 task are finished; the same command goes on from there" in err
     monkeypatch.undo()
     monkeypatch.chdir(file.parent)
-    assert command("sweep", file, "--quiet")[0] == 0
+    assert command("sweep", file, "--quiet")[0] == 1
     assert command("sweep", "small.sweep")[1].count("not done yet") == 0
 
 

@@ -23,8 +23,8 @@ from .output import check_writable, write_json
 
 __all__ = ["sweep_command"]
 
-#: Exit codes: nothing but failed runs, and Ctrl-C.
-_ALL_FAILED, _INTERRUPTED = 1, 130
+#: Exit codes: runs that failed, and Ctrl-C.
+_FAILED, _INTERRUPTED = 1, 130
 #: Most threads or processes that can be asked for.
 _MOST_THREADS = 1024
 
@@ -44,7 +44,7 @@ def sweep_command(
 
     Raises:
         InputError: an option, the sweep or its folder cannot be used.
-        SystemExit: every run failed, or Ctrl-C.
+        SystemExit: a run failed, or Ctrl-C.
     """
     if has_list:
         _list()
@@ -169,5 +169,4 @@ def _end(results: SweepResults) -> None:
     failed = len(results.failures)
     if failed:
         say(f"{failed} of {counted(results.runs, 'run')} failed")
-    if failed and failed == results.runs:
-        raise SystemExit(_ALL_FAILED)
+        raise SystemExit(_FAILED)

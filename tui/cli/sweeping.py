@@ -42,6 +42,8 @@ def sweep(
 
     The same sweep gives the same bytes on one thread, on many and on a cluster. Ctrl-C ends it; the same command goes
     on from there. Needs the extra `scale`.
+
+    Exit codes: 0, 1 if a run failed (the others are kept), 2 for what cannot be run at all, 130 after Ctrl-C.
     """
     from subsecond.tui.cli.sweep import sweep_command
 
