@@ -16,24 +16,22 @@ from textual.timer import Timer
 
 from subsecond.engine.commands import Annotate, Command, KeepRecording, Pause, Resume, SetKnob, SetSpeed, Step
 from subsecond.engine.errors import InputError
+from subsecond.tui.commands import alert_of, can_act, commands_of, help_of
 from subsecond.tui.economics import Prices
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
 from subsecond.tui.keys import BINDINGS, WHY_NOT
 from subsecond.tui.model import Model
 from subsecond.tui.overlay import Overlay
-from subsecond.tui.replay import ReplaySource
 from subsecond.tui.room import Room
 from subsecond.tui.room_search import Search
 from subsecond.tui.screen_picture import SUFFIXES, picture_of, screen_text
 from subsecond.tui.screens.agents import AgentsView
 from subsecond.tui.screens.annotate import AnnotateDialog
 from subsecond.tui.screens.base import MEDIUM, WIDE, View
-from subsecond.tui.screens.dialogs import Dialog, HelpDialog
 from subsecond.tui.screens.drill_dialog import DrillDialog
 from subsecond.tui.screens.economics import EconomicsView
 from subsecond.tui.screens.feel import FeelView
-from subsecond.tui.screens.help_words import words_for
 from subsecond.tui.screens.load_dialog import LoadDialog
 from subsecond.tui.screens.parameter_palette import ParameterPalette
 from subsecond.tui.screens.picture_dialog import PictureDialog, free_name
@@ -52,7 +50,6 @@ from subsecond.tui.studies.opening import OpenStudy
 from subsecond.tui.travel import Travel
 from subsecond.tui.watch import Word
 from subsecond.tui.widgets.theme import THEMES
-from subsecond.tui.widgets.timeline import Timeline
 
 __all__ = ["SPEEDS", "SubsecondApp"]
 
@@ -187,17 +184,7 @@ class SubsecondApp(App[None]):
     @property
     def alert(self) -> str:
         """What must be seen at once; empty most of the time."""
-        travel, refused = self.travel, self.travel.shown.refused
-        if travel.shown.gone:
-            what = "SERVICE" if travel.replay is None else "RECORDING"
-            offer = ", R starts it again" if self.check_action("restart", ()) else ""
-            return f"NO {what}{offer}: {travel.shown.gone}"
-        if refused:
-            return f"{refused} messages not understood" if refused > 1 else "1 message not understood"
-        if travel.away is not None:
-            what = "THE PAST" if travel.is_past else "A RECORDING"
-            return f"READING {what}" if travel.shown.is_jumping else f"{what}: N goes back to now"
-        return "FROZEN" if self.is_frozen else "PAUSED" if self.is_paused else ""
+        return alert_of(self)
 
     @property
     def is_paused(self) -> bool:
@@ -282,26 +269,8 @@ class SubsecondApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something in the present state."""
-        if action in ("pause", "resume"):
-            return self.is_paused == (action == "resume")
-        if action in ("freeze", "thaw"):
-            return self.is_frozen == (action == "thaw")
-        if action == "step":
-            return self.is_paused
-        if action == "next_agent":
-            return self.snapshot is None or len(self.snapshot.hello.agents) > 1
-        if action in ("seek", "seek_to"):
-            return self.travel.recording is not None
-        if action == "now":
-            return self.travel.away is not None
-        if action in ("load", "drill"):
-            return self.travel.replay is None
-        if action in ("what_if", "without_faults"):
-            return self.travel.replay is not None
-        if action == "annotate":
-            return self.travel.is_home_run
-        if action == "keep":
-            return not isinstance(self.travel.home.source, ReplaySource)
+        if (known := can_act(self, action)) is not None:
+            return known
         if action == "why":
             return self.check_action(str(parameters[0]), ()) is False
         if action == "restart":
@@ -497,14 +466,7 @@ class SubsecondApp(App[None]):
         self.theme = names[(at + 1) % len(names)]
 
     def action_help(self) -> None:
-        focused, top = self.screen.focused, self.screen if isinstance(self.screen, Dialog) else self.view
-        texts = [top.ABOUT] if top is not None and top.ABOUT else []
-        line = top.query_one(Timeline) if isinstance(top, View) else None
-        for about in (words_for(focused), words_for(line if line is not None and line.display else None)):
-            if about and about not in texts:
-                texts.append(about)
-        keys = [(key, words) for key, _, words, _ in self._commands(self.screen)]
-        self.push_screen(HelpDialog(texts, keys))
+        self.push_screen(help_of(self))
 
     def open_turn(self, turn: int) -> None:
         """Look into a turn."""
@@ -527,32 +489,12 @@ class SubsecondApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command with its key, then Textual's own."""
-        for key, title, words, run in self._commands(screen):
-            yield SystemCommand(f"{title}  ({key})", words, run)
+        for command in commands_of(self, screen):
+            yield SystemCommand(f"{command.title}  ({command.key})", command.words, command.run)
         if self.snapshot is not None:
             words = "Another value for a parameter, by its name: pipeline.parameter"
             yield SystemCommand("Set parameter…", words, lambda: self.push_screen(ParameterPalette()))
         if self.snapshot is not None and self.check_action("drill", ()):
             words = "Break parts on purpose, as a drill of the catalog has it"
             yield SystemCommand("Hold a drill…", words, self.action_drill)
-        yield from (command for command in super().get_system_commands(screen) if command.title != "Quit")
-
-    def _commands(self, screen: Screen[object]) -> list[tuple[str, str, str, Callable[[], Awaitable[bool]]]]:
-        """Key, name, what it does, and how to do it: of every command of ours that means something now.
-
-        A command is what the footer shows, or what says what it is for.
-        """
-        found = {}
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if (binding.show or binding.tooltip) and active.enabled and binding.action not in found:
-                key = self.get_key_display(binding)
-                run = self._runner(binding.action, active.node)
-                found[binding.action] = key, binding.description, binding.tooltip or binding.description, run
-        return list(found.values())
-
-    def _runner(self, action: str, node: object) -> Callable[[], Awaitable[bool]]:
-        async def run() -> bool:
-            return await self.run_action(action, node)  # type: ignore[arg-type]  # the node of an active binding
-
-        return run
+        yield from (other for other in super().get_system_commands(screen) if other.title != "Quit")

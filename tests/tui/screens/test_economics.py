@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from subsecond.engine.feed import Hello
 from subsecond.tui.app import SubsecondApp
+from subsecond.tui.commands import commands_of
 from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screens.dialogs import HelpDialog
 from subsecond.tui.screens.price_dialog import PriceDialog
@@ -246,7 +247,7 @@ def test_help_names_the_keys(kit: SimpleNamespace) -> None:
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, "8", "question_mark")
         assert isinstance(app.screen, HelpDialog)
-        keys = {description for _, _, description, _ in app._commands(app.screen_stack[-2])}
+        keys = {command.words for command in commands_of(app, app.screen_stack[-2])}
         assert any("way of hire" in words for words in keys)
 
     kit.run(body, size=(120, 60))
