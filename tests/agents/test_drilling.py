@@ -22,7 +22,7 @@ from subsecond.agents.study.drilling import (
 from subsecond.agents.study.points import Point, load_base, plan_point
 from subsecond.engine.comparison.sides import sides_of
 from subsecond.engine.core.config import Policy
-from subsecond.engine.core.engine import Engine
+from subsecond.engine.core.engine import Engine, simulate
 from subsecond.engine.drills.catalog import Drill, Step, drill_named, own_drill, shipped_drills
 from subsecond.engine.drills.course import Fate, course_of, course_of_side, fates, paired
 from subsecond.engine.drills.impact import Impact, impact_of
@@ -30,13 +30,13 @@ from subsecond.engine.drills.outcome import Pair
 from subsecond.engine.drills.silence import longest_silence_ps
 from subsecond.engine.drills.striking import strike
 from subsecond.engine.drills.windows import spans_of, strip_of
-from subsecond.engine.drills.work import repeated_tokens
+from subsecond.engine.drills.work import repeated_tokens, rework_of
 from subsecond.engine.errors import InputError
 from subsecond.engine.faults import FAULT_KINDS, changes
 from subsecond.engine.hello import hello_of
 from subsecond.engine.recording.from_run import turn_table
 from subsecond.engine.run import Plan, run_plan
-from subsecond.engine.turns import turns_of
+from subsecond.engine.turns import TurnState, turns_of
 
 S = 10**12
 CORES = {
@@ -197,6 +197,34 @@ def test_lost_caches_are_computed_again() -> None:
     assert pair.rework.cold > 0
     more = pair.rework.computed[1] - pair.rework.computed[0]
     assert pair.rework.again - pair.rework.spared == more  # nothing is open at the end, so that all of it is told apart
+
+
+def test_what_one_run_computes_again_the_other_way_round_is_spared() -> None:
+    core = CORES["gpu-reprefill"]
+    work = workload(sessions=4, requests=6, gap_ps=10 * MS)
+    drill = own_drill("t", [Step("gpu_down", "gpu_down", after_s=0.035, duration_s=0.01)])
+    spells = strike(drill, {"gpu": core}, 0.035, "test")["gpu"].spells
+    runs = [turns_of(work, simulate(core, work, changes(found), compiled=False)) for found in ((), spells)]
+    there, back = rework_of(core, runs[0], runs[1]), rework_of(core, runs[1], runs[0])
+    assert there.cold > 0
+    assert there.repeated > 0
+    assert (back.again, back.spared) == (there.spared, there.again)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=40)
+@given(steps_drawn, st.sampled_from([lane for lane in CORES if "fail" not in lane]), st.integers(1, 5))
+def test_where_everybody_is_answered_the_work_adds_up(steps: list[Step], lane: str, seed: int) -> None:
+    work = tool_turns(workload(sessions=6, requests=6, kinds=("coding", "voice")))
+    chosen = plan(work, CORES, duration_s=5.0, seed=seed)
+    pair = held(chosen, steps, lane)
+    assume(pair is not None)
+    assert pair is not None
+    for course in (pair.without, pair.with_fault):
+        assume(bool((course.state == TurnState.ANSWERED).all()))
+    rework = pair.rework
+    assert rework.again - rework.spared == rework.computed[1] - rework.computed[0]
+    assert rework.cold + rework.repeated == rework.again >= 0
+    assert rework.spared >= 0
 
 
 @pytest.mark.parametrize("lane", CORES)
