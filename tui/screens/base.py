@@ -156,7 +156,8 @@ class View(Screen[None]):
         app = self.dashboard
         stack = [screen.crumb() for screen in app.screen_stack if isinstance(screen, View)]
         title = "" if snapshot is None else snapshot.hello.scenario
-        state = "waiting for the service" if snapshot is None else _state_words(snapshot)
+        without = "waiting for the service" if app.opened is None else "no run"
+        state = without if snapshot is None else _state_words(snapshot)
         self.query_one(HeaderLine).show(" > ".join(["subsecond", *stack]), title, app.alert, state)
 
     def on_mount(self) -> None:

@@ -395,7 +395,9 @@ def test_keys_about_a_run_say_that_there_is_none(kit: SimpleNamespace, tmp_path:
             await press(app, pilot, key)
             assert [n.message for n in app._notifications] == ["This is a study: there is no run. 6 lists recordings."]
             assert app.current_mode == "study"
-        await press(app, pilot, "space", "f", "l", "w", "N", "S", "plus", "escape")
+        await press(app, pilot, "6")
+        assert " no run" in kit.text_of(app).splitlines()[0]
+        await press(app, pilot, "escape", "space", "f", "l", "w", "N", "S", "plus", "escape")
         assert app.current_mode == "study"
         assert "Pause" not in kit.keys_of(app)
 
