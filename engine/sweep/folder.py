@@ -52,17 +52,27 @@ class SweepFolder:
     def __init__(self, path: Path, manifest: Manifest, text: str) -> None:
         need_pyarrow()
         self.path, self.manifest = path, manifest
-        self._lock: int | None = None
         with _writable(path):
-            is_new = not path.exists() or not any(path.iterdir())
-            if not is_new:
-                _check_same(path, manifest)
-            (path / _TASKS).mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(path)
-            self._clear()
-            if is_new:
-                _write(path / _OWN, text.encode())
-                _write(path / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(path)  # before anything is looked at: another process may be about to begin there
+            try:
+                self._begin(text)
+            except BaseException:
+                self.close()
+                raise
+
+    def _begin(self, text: str) -> None:
+        """Find what belongs to the sweep, or nothing; make it what a sweep can go on in."""
+        is_new = _is_new(self.path)
+        if not is_new:
+            _check_same(self.path, self.manifest)
+        (self.path / _TASKS).mkdir(exist_ok=True)
+        self._clear()
+        if is_new:
+            manifest = msgspec.json.format(msgspec.json.encode(self.manifest), indent=1) + b"\n"
+            _write(self.path / MANIFEST, manifest)
+        if not (self.path / _OWN).exists():
+            _write(self.path / _OWN, text.encode())
 
     def finished(self) -> set[int]:
         """Tasks that need not be done again."""
@@ -91,6 +101,16 @@ class SweepFolder:
                 path.unlink(missing_ok=True)
 
 
+def _is_new(path: Path) -> bool:
+    """Whether nothing is there but what a sweep has that was killed as it began."""
+    parts = f".*{_PART}"
+    for found in path.iterdir():
+        is_begun = found.name == _TASKS and found.is_dir() and all(own.match(parts) for own in found.iterdir())
+        if not is_begun and not found.match(parts):
+            return False
+    return True
+
+
 def _check_same(path: Path, manifest: Manifest) -> None:
     if not is_sweep(path):
         raise InputError("--out", "", str(path), "a new folder, or the one of this sweep")
@@ -117,7 +137,7 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(number)
-        raise InputError("--out", "", str(path), "a folder that no other sweep is at work in") from None
+        raise InputError("--out", "", str(path), "a folder of one's own: another process is at work in it") from None
     except OSError:  # a file system without locks
         pass
     return number

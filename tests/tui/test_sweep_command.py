@@ -143,7 +143,7 @@ def test_ctrl_c_says_how_to_go_on(command: Command, file: Path, monkeypatch: pyt
     monkeypatch.setattr(Threads, "run", interrupt)
     code, out, err = command("sweep", file)
     assert (code, out) == (130, "")
-    assert "interrupted: 0 of 1 task are finished; the same command goes on from there" in err
+    assert "interrupted: 0 of 12 runs are finished; the same command goes on from there" in err
     monkeypatch.undo()
     monkeypatch.chdir(file.parent)
     assert command("sweep", file, "--quiet")[0] == 1

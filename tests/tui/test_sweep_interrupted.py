@@ -41,6 +41,7 @@ def test_ctrl_c_ends_a_sweep_and_keeps_what_is_finished(tmp_path: Path, where: t
     until(lambda: not any(is_alive(member) for member in members), "all processes have ended")
     results = read_sweep(folder)
     assert 0 < results.runs < 5000
+    assert f"interrupted: {results.runs:,} of 5,000 runs are finished" in err
     assert not results.failures
     assert list((folder / "tasks").glob(".*")) == []
 

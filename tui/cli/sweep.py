@@ -95,8 +95,9 @@ def _run(
         with _progress(sweep, quiet) as tell:
             run_sweep(sweep, folder, executor, tell)
     except KeyboardInterrupt:
-        done, tasks = len(folder.finished()), len(sweep.manifest.tasks)
-        say(f"interrupted: {done} of {counted(tasks, 'task')} are finished; the same command goes on from there")
+        done = sum(len(sweep.manifest.tasks[task]) for task in folder.finished())
+        runs = counted(sweep.manifest.runs, "run")
+        say(f"interrupted: {done:,} of {runs} are finished; the same command goes on from there")
         raise SystemExit(_INTERRUPTED) from None
     finally:
         folder.close()

@@ -19,6 +19,7 @@ from subsecond.agents.sweep.sweep import Executor, Sweep, run_sweep
 from subsecond.agents.sweep.tasks import Order
 from subsecond.agents.sweep.threads import Threads
 from subsecond.engine.errors import InputError
+from subsecond.engine.sweep import folder
 from subsecond.engine.sweep.folder import SweepFolder, task_path
 from subsecond.engine.sweep.reader import read_sweep
 from subsecond.engine.sweep.rows import Row
@@ -267,10 +268,53 @@ def test_a_folder_of_something_else_is_left_alone(sweep: Sweep, tmp_path: Path) 
 
 def test_two_sweeps_do_not_write_to_one_folder(sweep: Sweep, tmp_path: Path) -> None:
     first = SweepFolder(tmp_path / "shared", sweep.manifest, sweep.text)
-    with pytest.raises(InputError, match="no other sweep is at work in"):
+    with pytest.raises(InputError, match="another process is at work in it"):
         SweepFolder(tmp_path / "shared", sweep.manifest, sweep.text)
     first.close()
     SweepFolder(tmp_path / "shared", sweep.manifest, sweep.text).close()
+
+
+def test_a_sweep_that_another_process_is_about_to_begin_is_told_so(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, tried = folder._write, []
+
+    def late(path: Path, content: bytes) -> None:
+        if not tried:
+            tried.append(path)
+            with pytest.raises(InputError, match="another process is at work in it"):
+                SweepFolder(tmp_path / "shared", sweep.manifest, sweep.text)
+        plain(path, content)
+
+    monkeypatch.setattr(folder, "_write", late)
+    SweepFolder(tmp_path / "shared", sweep.manifest, sweep.text).close()
+    assert tried
+
+
+def test_a_sweep_that_was_killed_as_it_began_can_begin_again(sweep: Sweep, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    SweepFolder(begun, sweep.manifest, sweep.text).close()
+    whole = bytes_of(begun)
+    (begun / "sweep.toml").unlink()
+    SweepFolder(begun, sweep.manifest, sweep.text).close()
+    assert bytes_of(begun) == whole
+    for path in (begun / "sweep.toml", begun / "manifest.json"):
+        path.unlink()
+    (begun / ".manifest.json.1.part").write_text("{")
+    SweepFolder(begun, sweep.manifest, sweep.text).close()
+    assert bytes_of(begun) == whole
+
+
+def test_a_folder_of_results_without_a_manifest_is_left_alone(one_thread: Path, sweep: Sweep) -> None:
+    (one_thread / "manifest.json").unlink()
+    before = bytes_of(one_thread)
+    with pytest.raises(InputError, match="a new folder"):
+        SweepFolder(one_thread, sweep.manifest, sweep.text)
+    (one_thread / "sweep.toml").unlink()
+    with pytest.raises(InputError, match="a new folder"):
+        SweepFolder(one_thread, sweep.manifest, sweep.text)
+    del before["sweep.toml"]
+    assert bytes_of(one_thread) == before
 
 
 def test_progress_counts_runs(sweep: Sweep, tmp_path: Path) -> None:
