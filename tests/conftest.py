@@ -48,3 +48,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if unexpected:
         reporter.write_line(f"tests were skipped for no known reason: {'; '.join(unexpected)}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run the tests that take many minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes many minutes, unless it is asked for."""
+    if config.getoption("--nightly") or os.environ.get("SUBSECOND_NIGHTLY") == "1":
+        return
+    slow = [item for item in items if item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
