@@ -32,7 +32,7 @@ def test_the_same_command_gives_the_same_output(command: Command) -> None:
 
 @pytest.mark.parametrize("name", scenario_names())
 def test_every_shipped_scenario_runs(command: Command, name: str) -> None:
-    assert command("run", name, "--set", "duration_s=20", "--quiet") == (0, "", "")
+    assert command("run", name, "--set", "duration_s=20", "--set", "warm_up_s=5", "--quiet") == (0, "", "")
 
 
 @pytest.mark.parametrize("name", sample_names())
