@@ -14,6 +14,23 @@ import typer
 from subsecond.engine.errors import SubsecondError
 from subsecond.tui.cli import comparing, keeping, studying
 from subsecond.tui.cli.catalog import app as catalog_app
+from subsecond.tui.cli.common import (
+    GatewayOption,
+    HeadStartOption,
+    JsonOption,
+    ModelOption,
+    MqttCaOption,
+    MqttControlOption,
+    MqttOption,
+    MqttPasswordOption,
+    PipelinesOption,
+    QuietOption,
+    RecordOption,
+    ScenarioArgument,
+    SeedOption,
+    SettingsOption,
+    SpeedOption,
+)
 from subsecond.tui.cli.examples import add_examples
 from subsecond.tui.cli.options import number as _number
 from subsecond.tui.cli.options import whole as _whole
@@ -62,7 +79,7 @@ def _options(
 
 @app.command(short_help="Run a scenario and show who kept the budgets.")
 def run(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    scenario: ScenarioArgument = "playground",
     trace: Annotated[
         list[str] | None,
         typer.Option("--trace", metavar="FILE", help="Replay this trace instead of the scenario's agents; repeatable."),
@@ -80,24 +97,15 @@ def run(
             parser=_whole("--sample"), metavar="N", help="Replay at most so many sessions, drawn by the seed."
         ),
     ] = None,
-    pipelines: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Pipelines to run instead of the scenario's.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Model for all pipelines.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value: gpu.replicas=2, coding.sessions=99."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(parser=_whole("--seed"), metavar="N", help="Seed of every random draw.")
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write the results as JSON; - for standard output.")
-    ] = None,
+    pipelines: PipelinesOption = None,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
+    json: JsonOption = None,
     record: Annotated[
         Path | None, typer.Option("--record", metavar="FILE", help="Write every turn as a recording.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a scenario in virtual time and show who kept the budgets, who was ahead and where the time went."""
     from subsecond.tui.cli.run import run_command
@@ -123,19 +131,11 @@ app.add_typer(catalog_app, name="catalog", short_help="List and explain the fact
 
 @app.command(short_help="Race the pipelines live; `subsecond` alone does it.")
 def live(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
-    speed: Annotated[
-        float,
-        typer.Option(parser=_number("--speed"), metavar="X", help="Virtual seconds per second, 0.1 to 100."),
-    ] = 1.0,
-    head_start: Annotated[
-        float,
-        typer.Option(parser=_number("--head-start"), metavar="S", help="Virtual seconds that are over at the start."),
-    ] = 120.0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
-    ] = None,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    scenario: ScenarioArgument = "playground",
+    speed: SpeedOption = 1.0,
+    head_start: HeadStartOption = 120.0,
+    settings: SettingsOption = None,
+    record: RecordOption = None,
     record_content: RecordContent = False,
     port: Annotated[
         int | None,
@@ -143,19 +143,12 @@ def live(
             parser=_whole("--port"), metavar="N", help="Port for agents; by default 8765, or any if that is taken."
         ),
     ] = None,
-    gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
+    gateway: GatewayOption = True,
     token: Token = None,
-    mqtt: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Tell a broker, too: mqtt://user@host:1883/prefix, mqtts://..., embedded."),
-    ] = None,
-    mqtt_password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
-    ] = None,
-    mqtt_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
-    ] = None,
-    mqtt_control: Annotated[bool, typer.Option("--mqtt-control", help="Obey commands that come over MQTT.")] = False,
+    mqtt: MqttOption = None,
+    mqtt_password_file: MqttPasswordOption = None,
+    mqtt_ca: MqttCaOption = None,
+    mqtt_control: MqttControlOption = False,
 ) -> None:
     """Race the pipelines live on the dashboard; this is what `subsecond` alone does."""
     from subsecond.tui.cli.live import live_command
@@ -177,23 +170,15 @@ def live(
 
 @app.command(short_help="Run a scenario live, without a screen.")
 def serve(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    scenario: ScenarioArgument = "playground",
     host: Annotated[str, typer.Option(help="Address to serve on; a public one needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(parser=_whole("--port"), metavar="N", help="Port; 0: any free one.")] = 8765,
-    speed: Annotated[
-        float,
-        typer.Option(parser=_number("--speed"), metavar="X", help="Virtual seconds per second, 0.1 to 100."),
-    ] = 1.0,
-    head_start: Annotated[
-        float,
-        typer.Option(parser=_number("--head-start"), metavar="S", help="Virtual seconds that are over at the start."),
-    ] = 0.0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
-    ] = None,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the recording of the run there.")] = None,
+    speed: SpeedOption = 1.0,
+    head_start: HeadStartOption = 0.0,
+    settings: SettingsOption = None,
+    record: RecordOption = None,
     record_content: RecordContent = False,
-    gateway: Annotated[bool, typer.Option("--gateway/--no-gateway", help="Serve agents from outside.")] = True,
+    gateway: GatewayOption = True,
     token: Token = None,
     limits: Annotated[
         list[str] | None,
@@ -201,17 +186,10 @@ def serve(
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
-    mqtt: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Tell a broker, too: mqtt://user@host:1883/prefix, mqtts://..., embedded."),
-    ] = None,
-    mqtt_password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
-    ] = None,
-    mqtt_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
-    ] = None,
-    mqtt_control: Annotated[bool, typer.Option("--mqtt-control", help="Obey commands that come over MQTT.")] = False,
+    mqtt: MqttOption = None,
+    mqtt_password_file: MqttPasswordOption = None,
+    mqtt_ca: MqttCaOption = None,
+    mqtt_control: MqttControlOption = False,
     owned: Annotated[bool, typer.Option("--owned", hidden=True)] = False,
     or_any: Annotated[bool, typer.Option("--or-any", hidden=True)] = False,
 ) -> None:
@@ -248,12 +226,8 @@ def tui(
     mqtt: Annotated[
         str | None, typer.Option(metavar="URL", help="Or a broker: all engines that tell it.", show_default=False)
     ] = None,
-    mqtt_password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
-    ] = None,
-    mqtt_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
-    ] = None,
+    mqtt_password_file: MqttPasswordOption = None,
+    mqtt_ca: MqttCaOption = None,
 ) -> None:
     """Watch and steer a service that runs somewhere else, or all engines on an MQTT broker."""
     from subsecond.tui.cli.mqtt import MqttOptions
@@ -269,12 +243,8 @@ def record(
     run: Annotated[
         str | None, typer.Option(metavar="ID", help="The run to record; by default all that are there or come.")
     ] = None,
-    mqtt_password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its password; or set SUBSECOND_MQTT_PASSWORD.")
-    ] = None,
-    mqtt_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificates that vouch for the broker, as PEM.")
-    ] = None,
+    mqtt_password_file: MqttPasswordOption = None,
+    mqtt_ca: MqttCaOption = None,
 ) -> None:
     """Record what engines tell a broker; Ctrl-C finishes the files."""
     from subsecond.tui.cli.mqtt import MqttOptions
@@ -386,10 +356,7 @@ def validate(
     file: Annotated[
         Path | None, typer.Argument(help="Measurements as CSV; by default the published ones that ship.")
     ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT", help="Write rows and summary as JSON; - for standard output."),
-    ] = None,
+    json: JsonOption = None,
 ) -> None:
     """Predict published measurements and show how far off the predictions are."""
     from subsecond.tui.cli.validate import validate as validate_command

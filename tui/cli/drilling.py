@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from subsecond.tui.cli.common import (
+    JsonOption,
+    ModelOption,
+    PipelinesOption,
+    ScenarioArgument,
+    SeedOption,
+    SettingsOption,
+)
 from subsecond.tui.cli.options import number, whole
 
 __all__ = ["drill"]
 
 
 def drill(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    scenario: ScenarioArgument = "playground",
     drills: Annotated[
         list[str] | None,
         typer.Option("--drill", metavar="NAME[@TIME]", help="A drill that ships, or all; repeatable, each by itself."),
@@ -27,15 +34,10 @@ def drill(
         ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="Show the drills that ship, and nothing else.")] = False,
-    pipelines: Annotated[str | None, typer.Option(metavar="A,B", help="Pipelines instead of the scenario's.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model for all pipelines.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value: gpu.replicas=2, coding.sessions=99."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")
-    ] = None,
+    pipelines: PipelinesOption = None,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
     replicas: Annotated[
         int | None,
         typer.Option(
@@ -68,9 +70,7 @@ def drill(
         bool, typer.Option("--as-written", help="Sessions and length as in the scenario, not a constant load.")
     ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Print a row for each drill, and nothing of its own.")] = False,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
-    ] = None,
+    json: JsonOption = None,
 ) -> None:
     """Break something on purpose: the same sessions without the fault and with it, turn by turn.
 

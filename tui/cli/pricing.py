@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from subsecond.tui.cli.options import number, whole
+from subsecond.tui.cli.common import (
+    DurationOption,
+    JsonOption,
+    ModelOption,
+    PipelinesOption,
+    QuietOption,
+    ScenarioArgument,
+    SeedOption,
+    SettingsOption,
+    WarmUpOption,
+)
+from subsecond.tui.cli.options import whole
 
 __all__ = ["price"]
 
 
 def price(
-    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")] = "playground",
+    scenario: ScenarioArgument = "playground",
     way: Annotated[str, typer.Option(metavar="WAY", help="Of hire: on-demand, capacity-block or spot.")] = "on-demand",
     prices: Annotated[
         list[str] | None,
@@ -35,30 +45,17 @@ def price(
     most: Annotated[
         int, typer.Option(parser=whole("--most"), metavar="N", help="Most replicas of a pool that fleets have.")
     ] = 16,
-    duration: Annotated[
-        float | None, typer.Option(parser=number("--duration"), metavar="S", help="Length of a run, warm-up included.")
-    ] = None,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(parser=number("--warm-up"), metavar="S", help="Beginning of a run that does not count."),
-    ] = None,
-    pipelines: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Pipelines to price instead of the scenario's.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Model for all pipelines.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")
-    ] = None,
+    duration: DurationOption = None,
+    warm_up: WarmUpOption = None,
+    pipelines: PipelinesOption = None,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the formula of every cost and what went into it.")
     ] = False,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Say what pipelines cost per hour, turn and token, and below which price one beats another, over loads.
 

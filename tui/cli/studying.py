@@ -7,20 +7,25 @@ from typing import Annotated
 
 import typer
 
+from subsecond.tui.cli.common import (
+    DurationOption,
+    JsonOption,
+    ModelOption,
+    PipelinesOption,
+    QuietOption,
+    ScenarioArgument,
+    SeedOption,
+    SettingsOption,
+    ThreadsOption,
+    WarmUpOption,
+)
 from subsecond.tui.cli.drilling import drill
-from subsecond.tui.cli.options import names, number, thread_count, whole
+from subsecond.tui.cli.options import names, number, whole
 from subsecond.tui.cli.pricing import price
 from subsecond.tui.cli.sweeping import sweep
 
 __all__ = ["add_commands"]
 
-_Scenario = Annotated[str, typer.Argument(help="A scenario file, or the name of one that ships.")]
-_Pipelines = Annotated[str | None, typer.Option(metavar="A,B", help="Pipelines to run instead of the scenario's.")]
-_Model = Annotated[str | None, typer.Option(help="Model for all pipelines.")]
-_Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeatable.")
-]
-_Seed = Annotated[int | None, typer.Option(parser=whole("--seed"), metavar="N", help="Seed of every random draw.")]
 _Budget = Annotated[
     str | None, typer.Option("--budget", metavar="NAME", help="A budget of the scenario or of the catalog.")
 ]
@@ -28,13 +33,6 @@ _Percentile = Annotated[
     float | None,
     typer.Option(parser=number("--percentile"), metavar="P", help="Share of turns, in %, that shall keep it."),
 ]
-_Threads = Annotated[
-    int | None, typer.Option(parser=thread_count, metavar="N", help="Runs side by side; by default one per core.")
-]
-_Json = Annotated[
-    Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
-]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -48,8 +46,8 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def capacity(
-    scenario: _Scenario = "playground",
-    pipelines: _Pipelines = None,
+    scenario: ScenarioArgument = "playground",
+    pipelines: PipelinesOption = None,
     agents: Annotated[
         str | None, typer.Option(metavar="KIND", help="Agents to count; by default each kind of the scenario in turn.")
     ] = None,
@@ -75,18 +73,14 @@ def capacity(
         float,
         typer.Option(parser=number("--precision"), metavar="SHARE", help="How close is close enough; 0: to the last."),
     ] = 0.01,
-    duration: Annotated[
-        float | None, typer.Option(parser=number("--duration"), metavar="S", help="Length of a run, warm-up included.")
-    ] = None,
-    warm_up: Annotated[
-        float | None, typer.Option(parser=number("--warm-up"), metavar="S", help="Seconds before turns count.")
-    ] = None,
-    model: _Model = None,
-    settings: _Settings = None,
-    seed: _Seed = None,
-    threads: _Threads = None,
-    json: _Json = None,
-    quiet: _Quiet = False,
+    duration: DurationOption = None,
+    warm_up: WarmUpOption = None,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
+    threads: ThreadsOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Search how many sessions at once, or arrivals a second, each pipeline carries while a budget holds.
 
@@ -119,8 +113,8 @@ def capacity(
 
 
 def gap(
-    scenario: _Scenario = "playground",
-    pipelines: _Pipelines = None,
+    scenario: ScenarioArgument = "playground",
+    pipelines: PipelinesOption = None,
     agents: Annotated[
         str | None, typer.Option(metavar="KIND", help="Agents whose turns count; by default those of the budget.")
     ] = None,
@@ -135,12 +129,12 @@ def gap(
     steps: Annotated[
         int, typer.Option(parser=whole("--steps"), metavar="K", help="Most changes of a combination to search for.")
     ] = 3,
-    model: _Model = None,
-    settings: _Settings = None,
-    seed: _Seed = None,
-    threads: _Threads = None,
-    json: _Json = None,
-    quiet: _Quiet = False,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
+    threads: ThreadsOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Try changes of software and hardware on each pipeline, alone and combined, on the same sessions.
 
@@ -162,8 +156,8 @@ def gap(
 
 
 def flip_map(
-    scenario: _Scenario = "playground",
-    pipelines: _Pipelines = None,
+    scenario: ScenarioArgument = "playground",
+    pipelines: PipelinesOption = None,
     agents: Annotated[
         str | None, typer.Option(metavar="KIND", help="Agents that are varied; by default those of the budget.")
     ] = None,
@@ -177,18 +171,14 @@ def flip_map(
     replicas: Annotated[
         int, typer.Option(parser=whole("--replicas"), metavar="R", help="Runs of each cell, with other sessions.")
     ] = 4,
-    duration: Annotated[
-        float | None, typer.Option(parser=number("--duration"), metavar="S", help="Length of a run, warm-up included.")
-    ] = None,
-    warm_up: Annotated[
-        float | None, typer.Option(parser=number("--warm-up"), metavar="S", help="Seconds before turns count.")
-    ] = None,
-    model: _Model = None,
-    settings: _Settings = None,
-    seed: _Seed = None,
-    threads: _Threads = None,
-    json: _Json = None,
-    quiet: _Quiet = False,
+    duration: DurationOption = None,
+    warm_up: WarmUpOption = None,
+    model: ModelOption = None,
+    settings: SettingsOption = None,
+    seed: SeedOption = None,
+    threads: ThreadsOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Draw who keeps a budget, of two pipelines, over the length of contexts and the number of sessions at once."""
     from subsecond.agents.study.map import DEFAULT_CONTEXTS, DEFAULT_SESSIONS, MapQuestion

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from subsecond.tui.cli.common import JsonOption, QuietOption
 from subsecond.tui.cli.options import whole
 
 __all__ = ["sweep"]
@@ -33,10 +34,8 @@ def sweep(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Setting of every point, such as duration_s=60; repeatable."),
     ] = None,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write everything as JSON; - for standard output.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but what goes wrong.")] = False,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run every point of a grid or a random design, and keep the results in a folder.
 
