@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -89,6 +89,9 @@ class KindDoc(msgspec.Struct, frozen=True):
 
     budget: BudgetDoc | None
     turns: tuple[int, int]
+    met: tuple[int, int]
+    missed: tuple[int, int]
+    failed: tuple[int, int]
     attainment: tuple[float | None, float | None]
     lost: int
     broken: int
@@ -244,7 +247,7 @@ class AvailabilityDoc(msgspec.Struct, frozen=True):
 
     schema: str
     scenario: str
-    weeks: float
+    weeks: Annotated[float, msgspec.Meta(gt=0)]
     repair_s: float
     pipelines: dict[str, FailingDoc]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from subsecond.engine.drills.reading import HeldDoc, KindDoc, LaneDoc, StripDoc, StudyDoc, study_from
 from subsecond.engine.findings import counted
 from subsecond.tui.widgets.chart import ChartLine
 from subsecond.tui.widgets.table import Column, TableRow
 from subsecond.tui.widgets.text import NOTHING, clock_text, count_text
 
-from .drill_document import DrillDoc, KindDoc, LaneDoc, OneDrillDoc, StripDoc, drills_of
+from .documents import decoded
 from .study import Choice, Chosen, Detail, LinePicture, Table
 from .text import finite, ms_text, share_words
 
@@ -26,7 +27,7 @@ class _Case:
     """A row: a drill, a pipeline and an agent kind under a policy."""
 
     key: str
-    drill: OneDrillDoc
+    drill: HeldDoc
     lane_name: str
     lane: LaneDoc
     kind_name: str
@@ -37,7 +38,7 @@ class _Case:
 class DrillsStudy:
     """What `subsecond drill` found."""
 
-    found: DrillDoc
+    found: StudyDoc
     kind: str = "drill"
     about: str = (
         "The same sessions without a fault and with it. A row is a drill on a pipeline and a kind of agents; the "
@@ -255,4 +256,4 @@ def study_of(content: bytes, where: str) -> DrillsStudy:
     Raises:
         InputError: it is not what it says.
     """
-    return DrillsStudy(drills_of(content, where))
+    return DrillsStudy(study_from(decoded(content, dict[str, object], where), where))
