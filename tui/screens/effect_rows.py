@@ -78,10 +78,9 @@ def effect_rows(snapshot: Snapshot, effect: Effect, kinds: Sequence[int], width:
 def _span_words(effect: Effect) -> str:
     passed = clock_words(effect.since_ps - effect.event.at_ps)
     if effect.against.is_restart:
-        others = f", before the first of {effect.others + 1} events (O: just before this one)" if effect.others else ""
-        return (
-            f"{passed} since, against the last {clock_words(effect.to_ps - effect.from_ps)} of the run before{others}"
-        )
+        length = clock_words(effect.to_ps - effect.from_ps)
+        others = " (O: just before this one)" if effect.others else ""
+        return f"{passed} since a cold start, against the last {length} of the run before: no marks{others}"
     before = f"{clock_words(effect.from_ps)}-{clock_words(effect.to_ps)}"
     if effect.others:
         first = f"before the first of {effect.others + 1} events (O: just before this one)"
@@ -92,8 +91,10 @@ def _span_words(effect: Effect) -> str:
 def _cells(snapshot: Snapshot, effect: Effect, lane: int, kind: int) -> Iterator[tuple[str, str]]:
     found = effect.kinds[lane][kind]
     before, since, is_struck = found.before, found.since, lane in effect.event.lanes
-    is_slower = is_struck and _is_above(since.p95_ps, before.p95_ps)
-    is_worse = is_struck and _is_below(since.share, before.share)
+    is_cold = effect.against.is_restart  # caches fill and sessions come: everything differs from a run that is warm
+    is_marked = is_struck and not is_cold
+    is_slower = is_marked and _is_above(since.p95_ps, before.p95_ps)
+    is_worse = is_marked and _is_below(since.share, before.share)
     yield f"{lane_mark(lane)} {snapshot.lanes[lane].info.name}", f"line{lane % 4}"
     yield snapshot.hello.agents[kind], "plain"
     yield _took(before.p95_ps), "quiet"
@@ -103,7 +104,10 @@ def _cells(snapshot: Snapshot, effect: Effect, lane: int, kind: int) -> Iterator
     yield count_text(since.failed), "bad" if since.failed else "plain"
     yield count_text(since.late), "plain"
     yield time_text(found.worst_ps) if found.worst_ps else NOTHING, "plain"
-    yield _recovery(found.recovery) if is_struck else ("not struck", "quiet")
+    if not is_struck:
+        yield "not struck", "quiet"
+    else:
+        yield ("cold start", "quiet") if is_cold else _recovery(found.recovery)
 
 
 def _is_above(since: int | None, before: int | None) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.feeds import playground
 from textual.pilot import Pilot
 
-from subsecond.engine.feed import FaultNote, Hello, Notice
+from subsecond.engine.feed import FaultNote, Hello, Notice, TurnEnd
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screens.effect_panel import EffectPanel
 from subsecond.tui.screens.panel import Panel
@@ -93,3 +94,18 @@ def test_the_help_says_what_is_paired_and_what_is_not(kit: SimpleNamespace) -> N
         assert "before and after, not with and without" in " ".join(kit.text_of(app).split()).replace("│ ", "")
 
     kit.run(body, [*MESSAGES, DOWN], size=(200, 60))
+
+
+def test_a_cold_start_is_said_and_nothing_is_marked(kit: SimpleNamespace) -> None:
+    anew = msgspec.structs.replace(HELLO, run="again")
+    notice = Notice("info", "gpu: network_ms is 9.0; the run starts anew")
+
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.press(app, pilot, "4")
+        text = kit.text_of(app)
+        assert "since a cold start, against the last" in text
+        (struck, *_) = [line for line in text.splitlines() if line.startswith("B gpu ") and "cold start" in line]
+        assert "!" not in struck
+
+    slow = [msgspec.structs.replace(m, latency_ps=60 * S) if isinstance(m, TurnEnd) else m for m in MESSAGES[1:]]
+    kit.run(body, [*MESSAGES, anew, notice, *slow], size=(120, 40))
