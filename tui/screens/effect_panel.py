@@ -25,8 +25,8 @@ _HELP = (
     "long. This is before and after, not with and without: a live run has no twin in which nothing happened, and what "
     "the load does by itself is in it. `subsecond drill` has that twin, and a recording has it too: W, in the past or "
     "in a recording, runs it again without its faults. o shows another event, then none; O compares with what was "
-    "before the first one. A run that began anew starts cold: nothing is marked beside the end of the run before. Dotted "
-    "lines with small letters: what was before."
+    "before the first one. A run that began anew starts cold: nothing is marked beside the end of the run before. "
+    "Dotted lines with small letters: what was before."
 )
 
 
