@@ -241,9 +241,8 @@ class SubsecondApp(App[None]):
         Args:
             is_running: whether the run goes on without the dashboard.
         """
-        model = self.travel.home.model
+        model, place = self.travel.home.model, self.travel.home_recording
         snapshot = None if model is None else model.snapshot()
-        place = self.travel.home_recording
         return [*self._left, *farewell_lines(snapshot, recording=place, is_running=is_running)]
 
     # -- what the user asks for
@@ -482,6 +481,7 @@ class SubsecondApp(App[None]):
     async def action_restart(self) -> None:
         if self._restart is not None:
             await self._restart()
+            self.notify("A new run has begun as the scenario has it: what was turned is back.", markup=False)
 
     def _state_changed(self) -> None:
         self.refresh_bindings()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -38,10 +40,16 @@ class OwnedService:
         arguments: of `subsecond serve`.
         port: where it serves; None: at the usual one, or any other if that is taken.
         token: that everybody who connects must show; None: none.
+        record: where the run is recorded; one that is started again gets a file of its own beside it. None: the service
+            chooses.
     """
 
-    def __init__(self, arguments: Sequence[str], *, port: int | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, port: int | None = None, token: str | None = None, record: Path | None = None
+    ) -> None:
         self.token = token
+        self._record = record
+        self._has_begun = False
         self._arguments = list(arguments)
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,6 +72,9 @@ class OwnedService:
         usual = PORT if self._port is None else self._port
         port = self.url.rpartition(":")[2].partition("/")[0] if self.url else str(usual)
         command = [sys.executable, "-m", "subsecond.tui.cli", "serve", *self._arguments, "--port", port, "--owned"]
+        if self._record is not None:
+            command += ["--record", str(self._recording(self._record))]
+        self._has_begun = True
         if self._port is None and not self.url:
             command.append("--or-any")  # several dashboards may run side by side
         environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
@@ -79,6 +90,15 @@ class OwnedService:
             start_new_session=True,
             env=environment,
         )
+
+    def _recording(self, record: Path) -> Path:
+        """Where the next run goes: what a run before has left stays."""
+        if not self._has_begun:
+            return record
+        from subsecond.engine.recording.places import path_of_run  # only who starts again waits for it
+
+        numbered = (path_of_run(record, number) for number in count(1))
+        return next(path for path in numbered if not path.exists())
 
     async def ready(self) -> str:
         """Wait until it is ready after `begin`; returns its address.

@@ -81,6 +81,19 @@ def test_it_comes_back_at_the_same_address(settled: OwnedService) -> None:
     assert "ok" in health(url)
 
 
+def test_a_run_that_is_started_again_leaves_the_recording_of_the_one_before(tmp_path: Path) -> None:
+    record = tmp_path / "kept.subsecond"
+    with OwnedService(ARGUMENTS, record=record, port=free_port()) as service:
+        service.start()
+        until(record.exists, "a recording")
+        first = record.stat().st_ino
+        os.kill(pid_of(service), signal.SIGKILL)
+        service.start()
+        until((tmp_path / "kept-2.subsecond").exists, "a recording of the second run")
+        assert record.stat().st_ino == first
+    assert [path.name for path in sorted(tmp_path.glob("*.subsecond"))] == ["kept-2.subsecond", "kept.subsecond"]
+
+
 def test_a_port_that_is_wanted_is_taken_or_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as other:

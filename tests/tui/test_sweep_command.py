@@ -136,6 +136,17 @@ def test_exit_code_1_if_nothing_could_be_run(command: Command, file: Path) -> No
     assert "Failed: coding.sessions=-1" in out
 
 
+def test_a_folder_called_like_a_shipped_sweep_is_gone_on_with(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `sweep nodes --out nodes` was interrupted the same command goes on."""
+    short = ("--set", "duration_s=5", "--set", "warm_up_s=0", "--out", "nodes")
+    assert command("sweep", "nodes", *short)[0] == 0
+    code, again, _ = command("sweep", "nodes", *short)
+    assert code == 0
+    assert command("sweep", "nodes")[1] == again
+
+
 def test_ctrl_c_says_how_to_go_on(command: Command, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(self: Threads, orders: object, done: object) -> None:
         raise KeyboardInterrupt

@@ -47,15 +47,13 @@ def live_command(
     arguments = [scenario, "--speed", str(speed), "--head-start", str(head_start_s)]
     for setting in settings:
         arguments += ["--set", setting]
-    if record is not None:
-        arguments += ["--record", str(record)]
     if record_content:
         arguments.append("--record-content")
     if not gateway:
         arguments.append("--no-gateway")
     arguments += mqtt.arguments()
     waiting = plan_execution(MANY).notice  # asked before the service changes the answer
-    with OwnedService(arguments, port=port, token=token) as service:
+    with OwnedService(arguments, port=port, token=token, record=record) as service:
         service.begin()  # it gets ready while we load what the first frame needs, and while that is on the screen
         from subsecond.tui.app import SubsecondApp
         from subsecond.tui.room_search import ChildSearch

@@ -57,7 +57,9 @@ def sweep_command(
         check_writable(json_out)
     need_pyarrow()
     given = Path(sweep)
-    if given.is_dir() and is_sweep(given):
+    # with --out a shipped sweep is meant, even if a folder here is called like it
+    is_asked_to_run = out is not None and sweep in shipped_sweeps()
+    if given.is_dir() and is_sweep(given) and not is_asked_to_run:
         for option, value in (("--out", out), ("--threads", threads), ("--cluster", cluster), ("--set", settings)):
             if value:
                 raise InputError(option, "", str(value), "a sweep file: of a folder the results are shown")
