@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from subsecond.engine.findings import counted
+from subsecond.engine.shares import share_words
 
 from .capacity import Capacity, CapacityStudy
 
@@ -45,7 +46,7 @@ def capacity_sentence(study: CapacityStudy, lane: Capacity) -> str:
         return f"{lane.lane} keeps {name} with {_things(study, found.load)}, the most that was asked about."
     if not found.load:
         least = found.trials[0]
-        share = f"{100 * least.attainment.value:.1f} %"
+        share = share_words(least.attainment.value, least.target)
         sure = "" if found.is_surely_none else ", though that may be chance"
         return f"{lane.lane} does not keep {name} with {_things(study, least.load)}: {share} in time{sure}."
     missed = amount_words(study, found.missed)

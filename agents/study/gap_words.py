@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from subsecond.engine import shares
 from subsecond.engine.findings import counted, stage_words
 
 from .gap import GapStudy, LaneGap, Variant
@@ -15,7 +16,7 @@ PS_PER_MS = 10**9
 
 def share_words(variant: Variant) -> str:
     """Share of turns in time."""
-    return f"{100 * variant.attainment:.1f} %"
+    return shares.share_words(variant.attainment, variant.target)
 
 
 def _time(ps: float) -> str:

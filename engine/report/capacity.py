@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from subsecond.engine.shares import share_words
+
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Figure, Share, lane_colour, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Figure, Share, lane_colour, plain_text, read_as, time_words, verdicts
 from .tables import NONE, table
 
 __all__ = ["chapter"]
@@ -153,7 +155,7 @@ def _table(kind: _Kind) -> Html:
                 _carried(kind, lane),
                 f"{lane.surely_kept:,g}" if lane.surely_kept else NONE,
                 NONE if lane.surely_missed is None else f"{lane.surely_missed:,g}",
-                share_words(at.attainment),
+                share_words(at.attainment, kind.budget.percentile / 100),
                 time_words(at.p95_ms),
                 f"{at.in_time_per_s:.2f}",
                 f"{lane.fullest.part}: {100 * lane.fullest.share:.0f} %",

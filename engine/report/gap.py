@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from subsecond.engine.shares import share_words
+
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Excess, Figure, Share, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Excess, Figure, Share, plain_text, read_as, time_words, verdicts
 from .tables import SECRET, table
 
 __all__ = ["chapter"]
@@ -79,8 +81,10 @@ def chapter(raw: dict[str, Any], figures: Figures, where: str) -> list[Html]:
 
 
 def _lane(document: _Document, lane: _Lane, figures: Figures) -> Iterator[Html]:
-    plain = lane.plain.attainment or 0.0
-    yield element("h3", f"{lane.lane}: {share_words(plain)} in time as it is, p95 {time_words(lane.plain.p95_ms)}")
+    plain, asked = lane.plain.attainment or 0.0, document.budget.percentile / 100
+    yield element(
+        "h3", f"{lane.lane}: {share_words(plain, asked)} in time as it is, p95 {time_words(lane.plain.p95_ms)}"
+    )
     yield from verdicts(lane.findings)
     bars = _bars(lane)
     if bars:
@@ -90,7 +94,7 @@ def _lane(document: _Document, lane: _Lane, figures: Figures) -> Iterator[Html]:
             "?: may be chance."
         )
         yield figures.add(_tornado(document, lane, bars), caption)
-    yield element("details", element("summary", f"Every change of {lane.lane}, with its source"), _table(lane))
+    yield element("details", element("summary", f"Every change of {lane.lane}, with its source"), _table(lane, asked))
 
 
 def _bars(lane: _Lane) -> list[tuple[str, _Variant]]:
@@ -105,6 +109,7 @@ def _bars(lane: _Lane) -> list[tuple[str, _Variant]]:
 
 def _tornado(document: _Document, lane: _Lane, bars: list[tuple[str, _Variant]]) -> Figure:
     plain, target = 100 * (lane.plain.attainment or 0.0), document.budget.percentile
+    shares = [share_words(variant.attainment or 0.0, target / 100) for _, variant in bars]
     trace = {
         "type": "bar",
         "orientation": "h",
@@ -112,8 +117,8 @@ def _tornado(document: _Document, lane: _Lane, bars: list[tuple[str, _Variant]])
         "x": [round(100 * (variant.effect or 0.0), 4) for _, variant in bars],
         "base": [round(plain, 4)] * len(bars),
         "marker": {"color": [_colour(variant) for _, variant in bars]},
-        "text": [share_words(v.attainment or 0.0) + ("" if v.is_clear else " ?") for _, v in bars],
-        "customdata": [f"{share_words(v.attainment or 0.0)}, p95 {time_words(v.p95_ms)}" for _, v in bars],
+        "text": [share + ("" if variant.is_clear else " ?") for share, (_, variant) in zip(shares, bars, strict=True)],
+        "customdata": [f"{share}, p95 {time_words(v.p95_ms)}" for share, (_, v) in zip(shares, bars, strict=True)],
         "hovertemplate": "%{y}: %{customdata}<extra></extra>",
     }
     layout = {
@@ -145,13 +150,15 @@ def _line(at: float, dash: str, colour: str) -> Figure:
     return place | {"line": {"width": 1, "dash": dash, "color": colour}}
 
 
-def _table(lane: _Lane) -> Html:
+def _table(lane: _Lane, asked: float) -> Html:
     rows = []
     for variant in lane.singles:
         (change,) = variant.changes
         badge = element("span", change.provenance, class_="badge secret" if change.provenance == SECRET else "badge")
         doubt = "" if variant.is_clear else " ?"
-        shown = variant.problem or ("no effect" if variant.is_same else share_words(variant.attainment or 0.0) + doubt)
+        shown = variant.problem or (
+            "no effect" if variant.is_same else share_words(variant.attainment or 0.0, asked) + doubt
+        )
         role = _ROLES.get(change.role, change.effort)
         rows.append(
             [change.name, role, shown, time_words(variant.p95_ms), badge, f"{change.stands_for}; {change.source}"]

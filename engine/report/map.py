@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from subsecond.engine.errors import InputError
+from subsecond.engine.shares import share_words
 
 from .markup import Html, element
 from .shell import Figures
-from .study_parts import BudgetDoc, Figure, Share, plain_text, read_as, share_words, time_words, verdicts
+from .study_parts import BudgetDoc, Figure, Share, plain_text, read_as, time_words, verdicts
 from .tables import table
 
 __all__ = ["chapter"]
@@ -116,17 +117,19 @@ def _words(cell: _Cell) -> str:
 
 
 def _hover(document: _Document, cell: _Cell) -> str:
-    sides = zip(document.lanes, cell.lanes, strict=True)
+    sides, asked = zip(document.lanes, cell.lanes, strict=True), document.budget.percentile / 100
     return plain_text(
-        "; ".join(f"{name} {share_words(side.attainment)}, p95 {time_words(side.p95_ms)}" for name, side in sides)
+        "; ".join(
+            f"{name} {share_words(side.attainment, asked)}, p95 {time_words(side.p95_ms)}" for name, side in sides
+        )
     )
 
 
 def _table(document: _Document) -> Html:
-    rows = []
+    rows, asked = [], document.budget.percentile / 100
     for tokens, row in zip(document.mean_prompt_tokens, document.cells, strict=True):
         for sessions, cell in zip(document.sessions, row, strict=True):
-            sides = [(share_words(side.attainment), time_words(side.p95_ms)) for side in cell.lanes]
+            sides = [(share_words(side.attainment, asked), time_words(side.p95_ms)) for side in cell.lanes]
             rows.append([f"{tokens:,.0f}", f"{sessions:,}", _words(cell), *sides[0], *sides[1]])
     first, second = document.lanes
     heads = ("mean prompt", "sessions", "kept by", f"{first} in time", "p95", f"{second} in time", "p95")

@@ -21,7 +21,6 @@ __all__ = [
     "lane_colour",
     "plain_text",
     "read_as",
-    "share_words",
     "time_words",
     "verdicts",
 ]
@@ -71,10 +70,6 @@ def plain_text(text: str) -> str:
 
 def lane_colour(number: int) -> str:
     return LANE_COLOURS[number % len(LANE_COLOURS)]
-
-
-def share_words(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def time_words(ms: float | None) -> str:

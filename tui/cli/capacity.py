@@ -16,6 +16,7 @@ from subsecond.agents.study.capacity_document import capacity_document, fullest
 from subsecond.agents.study.capacity_words import amount_words, beside_words, capacity_sentence, capacity_words
 from subsecond.agents.study.points import Base
 from subsecond.engine.findings import counted
+from subsecond.engine.shares import share_words
 
 from .grid import Grid, output_console, print_point, time_cell
 from .output import check_writable, write_json
@@ -100,7 +101,7 @@ def _cells(study: CapacityStudy, lane: Capacity) -> list[str]:
         capacity_words(study, lane),
         amount_words(study, found.surely_kept) if found.surely_kept else "-",
         "-" if found.surely_missed is None else amount_words(study, found.surely_missed),
-        f"{100 * trial.attainment.value:.1f} %",
+        share_words(trial.attainment.value, trial.target),
         time_cell(latency.get("p95")),
         part,
         f"{100 * share:.0f} %",

@@ -13,7 +13,7 @@ from subsecond.tui.widgets.text import NOTHING
 
 from .documents import BudgetDoc, Doc, decoded
 from .study import Choice, Chosen, Detail, LinePicture, Picture, SpanPicture, Table
-from .text import finite, ms_text, share_words
+from .text import finite, held_words, ms_text
 
 __all__ = ["CapacityStudy", "study_of"]
 
@@ -194,7 +194,7 @@ def _lines(kind: _Kind, is_share: bool) -> LinePicture:
         lines=tuple(lines),
         x_range=(0.0, float(max(1, len(loads) - 1))),
         ticks=tuple((places[load], _amount(kind, load)) for load in loads),
-        y_text=share_words if is_share else ms_text,
+        y_text=held_words if is_share else ms_text,
         y_max=1.0 if is_share else None,
         budget=kind.budget.percentile / 100 if is_share else None,
         budget_word="asked for",
@@ -207,16 +207,16 @@ def _at_capacity(lane: _Lane) -> _Trial | None:
 
 
 def _row(kind: _Kind, lane: _Lane) -> TableRow:
-    trial = _at_capacity(lane)
+    trial, asked = _at_capacity(lane), kind.budget.percentile / 100
     cells = (
         lane.lane,
         _carries(kind, lane),
         _amount(kind, lane.surely_kept) if lane.surely_kept else NOTHING,
         _amount(kind, lane.surely_missed),
-        NOTHING if trial is None else share_words(trial.attainment),
+        NOTHING if trial is None else held_words(trial.attainment, asked),
         NOTHING if trial is None else ms_text(trial.p95_ms),
         lane.fullest.part,
-        share_words(lane.fullest.share),
+        held_words(lane.fullest.share),
         f"{lane.runs:,}",
         f"{lane.turns:,}",
     )
@@ -250,16 +250,19 @@ def _sentence(kind: _Kind, lane: _Lane) -> str:
 
 
 def _detail(kind: _Kind, lane: _Lane) -> Iterator[str]:
+    asked = kind.budget.percentile / 100
     yield _sentence(kind, lane)
     if lane.exceptions:
         yield f"Kept again at {', '.join(_amount(kind, load) for load in lane.exceptions[:12])}."
-    yield f"Used most at what it carries: {lane.fullest.part}, {share_words(lane.fullest.share)}."
+    yield f"Used most at what it carries: {lane.fullest.part}, {held_words(lane.fullest.share)}."
     yield ""
     yield f"{'load':>8} {'in time':>8} {'interval':>17} {'p95':>8} {'runs':>5} {'turns':>9}"
     for trial in sorted(lane.trials, key=lambda trial: trial.load):
-        interval = f"{share_words(trial.low)} - {share_words(trial.high)}" if trial.low is not None else NOTHING
+        interval = (
+            f"{held_words(trial.low, asked)} - {held_words(trial.high, asked)}" if trial.low is not None else NOTHING
+        )
         yield (
-            f"{_amount(kind, trial.load):>8} {share_words(trial.attainment):>8} {interval:>17} "
+            f"{_amount(kind, trial.load):>8} {held_words(trial.attainment, asked):>8} {interval:>17} "
             f"{ms_text(trial.p95_ms):>8} {trial.runs:>5} {trial.turns:>9,}"
         )
 

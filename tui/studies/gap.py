@@ -15,7 +15,7 @@ from subsecond.tui.widgets.text import NOTHING
 
 from .documents import BudgetDoc, Doc, decoded
 from .study import Choice, Chosen, Detail, SpanPicture, Table
-from .text import finite, ms_text, points_text, rate_text, share_words
+from .text import finite, held_words, ms_text, points_text, rate_text
 
 __all__ = ["GapStudy", "study_of"]
 
@@ -115,15 +115,15 @@ class GapStudy:
     def picture(self, chosen: Chosen, key: int | str | None) -> SpanPicture:
         lane = self._lane(chosen)
         if lane is None or lane.plain.attainment is None:
-            return SpanPicture("", (), (0.0, 1.0), share_words, empty="No pipeline was tried.")
+            return SpanPicture("", (), (0.0, 1.0), held_words, empty="No pipeline was tried.")
         plain, target = lane.plain.attainment, self.found.budget.percentile / 100
-        spans = [_span(number, variant, plain) for number, variant in _rows(lane)]
+        spans = [_span(number, variant, plain, target) for number, variant in _rows(lane)]
         spans = [span for span in spans if span.value is not None]
         every = [span.value for span in spans if span.value is not None] + [plain, target]
         room = 0.05 * (max(every) - min(every)) + 1e-6
         low, high = max(0.0, min(every) - room), min(1.0, max(every) + room)
         marks = (SpanMark(plain, "│", "as it is"), SpanMark(target, "╎", "asked for", "budget"))
-        return SpanPicture(f"{lane.lane}: turns in time", tuple(spans), (low, high), share_words, marks)
+        return SpanPicture(f"{lane.lane}: turns in time", tuple(spans), (low, high), held_words, marks)
 
     def table(self, chosen: Chosen) -> Table:
         columns = (
@@ -137,7 +137,11 @@ class GapStudy:
             Column("provenance", "provenance", 10, since=110),
         )
         lane = self._lane(chosen)
-        rows = () if lane is None else tuple(_row(number, variant) for number, variant in _rows(lane))
+        rows = (
+            ()
+            if lane is None
+            else tuple(_row(number, variant, self.found.budget.percentile / 100) for number, variant in _rows(lane))
+        )
         return Table(columns, rows, "No change was tried.")
 
     def detail(self, chosen: Chosen, key: int | str) -> Detail:
@@ -145,7 +149,7 @@ class GapStudy:
         variant = None if lane is None else dict(_rows(lane)).get(int(key)) if isinstance(key, int) else None
         if lane is None or variant is None:
             return Detail("", ("There is no such change.",))
-        return Detail(f"{lane.lane}: {variant.name}", tuple(_detail(variant)))
+        return Detail(f"{lane.lane}: {variant.name}", tuple(_detail(variant, self.found.budget.percentile / 100)))
 
 
 def _rows(lane: _Lane) -> list[tuple[int, _Variant]]:
@@ -155,14 +159,14 @@ def _rows(lane: _Lane) -> list[tuple[int, _Variant]]:
     return list(enumerate([lane.plain, *singles, *lane.combined, *together]))
 
 
-def _span(number: int, variant: _Variant, plain: float) -> Span:
+def _span(number: int, variant: _Variant, plain: float, asked: float) -> Span:
     """Without its interval: the same sessions are behind both ends, so that it says little of their difference."""
     value, mark = finite(variant.attainment), " ✓" if variant.is_kept else ""
     ink = "good" if variant.is_kept else "plain"
-    return Span(number, variant.name, plain, value, f"{share_words(value)}{mark}", ink=ink)
+    return Span(number, variant.name, plain, value, f"{held_words(value, asked)}{mark}", ink=ink)
 
 
-def _row(number: int, variant: _Variant) -> TableRow:
+def _row(number: int, variant: _Variant, asked: float) -> TableRow:
     share, effect = finite(variant.attainment), finite(variant.effect)
     effort = " + ".join(dict.fromkeys(change.effort for change in variant.changes)) or NOTHING
     provenance = ", ".join(dict.fromkeys(change.provenance for change in variant.changes)) or NOTHING
@@ -175,12 +179,12 @@ def _row(number: int, variant: _Variant) -> TableRow:
         kept = "= same" if variant.is_same and variant.changes else "! missed"
     cells = (
         variant.name,
-        share_words(share),
+        held_words(share, asked),
         NOTHING if effect is None else points_text(effect),
         ms_text(variant.p95_ms),
         kept,
         effort,
-        NOTHING if low is None or high is None else f"{share_words(low)}-{share_words(high)}",
+        NOTHING if low is None or high is None else f"{held_words(low, asked)}-{held_words(high, asked)}",
         provenance,
     )
     values = (variant.name, share, effect, variant.p95_ms, kept, effort, low, provenance)
@@ -188,14 +192,15 @@ def _row(number: int, variant: _Variant) -> TableRow:
 
 
 def _sentences(lane: _Lane, budget: BudgetDoc) -> Iterator[str]:
+    asked = budget.percentile / 100
     if lane.is_kept:
-        yield f"{lane.lane} keeps {budget.name} as it is: {share_words(lane.plain.attainment)} in time."
+        yield f"{lane.lane} keeps {budget.name} as it is: {held_words(lane.plain.attainment, asked)} in time."
         return
     if lane.answer is not None:
-        share = share_words(lane.answer.attainment)
+        share = held_words(lane.answer.attainment, asked)
         yield f"The smallest change with which {lane.lane} keeps {budget.name} is {lane.answer.name}: {share} in time."
         return
-    best = share_words(lane.best.attainment)
+    best = held_words(lane.best.attainment, asked)
     yield (
         f"None of these changes, alone or combined, lets {lane.lane} keep {budget.name}: the most is {best} in time, "
         f"with {lane.best.name}."
@@ -207,12 +212,13 @@ def _sentences(lane: _Lane, budget: BudgetDoc) -> Iterator[str]:
             yield f"With that, {stage} (mean {mean}) would still have to take {100 * need.share:.0f} % less."
 
 
-def _detail(variant: _Variant) -> Iterator[str]:
+def _detail(variant: _Variant, asked: float) -> Iterator[str]:
     if variant.problem:
         yield f"x cannot be built: {variant.problem}"
     else:
         yield (
-            f"{share_words(variant.attainment)} in time ({share_words(variant.low)} to {share_words(variant.high)}), "
+            f"{held_words(variant.attainment, asked)} in time "
+            f"({held_words(variant.low, asked)} to {held_words(variant.high, asked)}), "
             f"{'kept ✓' if variant.is_kept else 'not kept !'}"
         )
         rate = finite(variant.in_time_per_s)

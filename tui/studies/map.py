@@ -13,7 +13,7 @@ from subsecond.tui.widgets.text import NOTHING, count_text
 
 from .documents import BudgetDoc, Doc, decoded
 from .study import Choice, Chosen, Detail, HeatPicture, Table
-from .text import finite, ms_text, share_words
+from .text import finite, held_words, ms_text
 
 __all__ = ["MapStudy", "study_of"]
 
@@ -90,9 +90,10 @@ class MapStudy:
 
     def _sentence(self, row: int, column: int) -> str:
         cell, found = self.found.cells[row][column], self.found
+        asked = found.budget.percentile / 100
         sure = "" if cell.is_sure else ", though that may be chance"
         sides = ", ".join(
-            f"{lane} {share_words(side.attainment)}" for lane, side in zip(found.lanes, cell.lanes, strict=True)
+            f"{lane} {held_words(side.attainment, asked)}" for lane, side in zip(found.lanes, cell.lanes, strict=True)
         )
         where = f"{_context(found, row)}, {found.sessions[column]:,.0f} sessions"
         return f"{where}: {_who(found, cell)}{sure}; in time: {sides}."
@@ -144,9 +145,10 @@ class MapStudy:
 
     def _row(self, key: int, row: int, column: int, cell: _Cell) -> TableRow:
         found, sides = self.found, cell.lanes
+        asked = found.budget.percentile / 100
         prompt, sessions = found.mean_prompt_tokens[row], found.sessions[column]
         words = _who(found, cell) + ("" if cell.is_sure else " ?")
-        shares = tuple(share_words(side.attainment) + (" ✓" if side.is_kept else " !") for side in sides)
+        shares = tuple(held_words(side.attainment, asked) + (" ✓" if side.is_kept else " !") for side in sides)
         cells = (
             f"x {found.contexts[row]:g}",
             count_text(prompt),
@@ -175,12 +177,13 @@ class MapStudy:
 
     def _lines(self, row: int, column: int) -> Iterator[str]:
         yield self._sentence(row, column)
+        asked = self.found.budget.percentile / 100
         cell = self.found.cells[row][column]
         for lane, side in zip(self.found.lanes, cell.lanes, strict=True):
             yield ""
-            yield f"{lane}: {share_words(side.attainment)} in time, {'kept ✓' if side.is_kept else 'not kept !'}"
+            yield f"{lane}: {held_words(side.attainment, asked)} in time, {'kept ✓' if side.is_kept else 'not kept !'}"
             if side.low is not None:
-                yield f"  between {share_words(side.low)} and {share_words(side.high)}"
+                yield f"  between {held_words(side.low, asked)} and {held_words(side.high, asked)}"
             yield f"  p50 {ms_text(side.p50_ms)}, p95 {ms_text(side.p95_ms)}, {side.turns:,} turns"
 
 
@@ -196,9 +199,9 @@ def _who(found: _Map, cell: _Cell) -> str:
 def _shown(found: _Map, cell: _Cell, measure: int) -> HeatCell:
     first, second = cell.lanes
     if measure >= 2:
-        side = cell.lanes[measure - 2]
+        side, asked = cell.lanes[measure - 2], found.budget.percentile / 100
         mark, ink = ("✓", "good") if side.is_kept else ("!", "bad")
-        return HeatCell(finite(side.attainment) or 0.0, share_words(side.attainment), mark, ink)
+        return HeatCell(finite(side.attainment) or 0.0, held_words(side.attainment, asked), mark, ink)
     if measure == 1:
         ratio = finite(cell.p95_ratio)
         neither = "" if first.is_kept or second.is_kept else "!"

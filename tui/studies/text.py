@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 
+from subsecond.engine import shares
 from subsecond.engine.sweep.manifest import Value
 from subsecond.tui.widgets.text import NOTHING, clean, count_text, time_text
 
-__all__ = ["counted_runs", "finite", "ms_text", "points_text", "range_text", "rate_text", "share_words", "value_text"]
+__all__ = [
+    "counted_runs",
+    "finite",
+    "held_words",
+    "ms_text",
+    "points_text",
+    "range_text",
+    "rate_text",
+    "share_words",
+    "value_text",
+]
 
 PS_PER_MS = 10**9
 #: Numbers beyond which a file is damaged.
@@ -29,6 +40,11 @@ def share_words(share: float | None) -> str:
     if share is None or not abs(share) < _MOST_SHARE:
         return NOTHING
     return f"{math.floor(1000 * share + 1e-9) / 10:.1f} %"
+
+
+def held_words(share: float | None, asked: float | None = None) -> str:
+    """A share as the study's command says it; `asked`: what it is held against, see `engine.shares`."""
+    return NOTHING if share is None or not abs(share) < _MOST_SHARE else shares.share_words(share, asked)
 
 
 def rate_text(rate: float) -> str:
