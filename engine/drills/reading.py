@@ -13,6 +13,7 @@ from .availability import Cost
 __all__ = [
     "AvailabilityDoc",
     "BudgetDoc",
+    "FailingDoc",
     "FaultDoc",
     "HeldDoc",
     "KindDoc",

@@ -19,7 +19,7 @@ __all__ = ["KINDS", "FoundStudy", "OpenStudy", "is_study", "list_studies", "open
 
 #: Studies with a screen, and the version of their documents. Each has a module here with `study_of(content, where)`;
 #: that of a sweep lies here.
-KINDS = {"capacity": "1", "drill": "1", "gap": "1", "map": "1", "price": "1", "sweep": "1"}
+KINDS = {"availability": "1", "capacity": "1", "drill": "1", "gap": "1", "map": "1", "price": "1", "sweep": "1"}
 #: Entries of a folder that are looked at.
 _MOST_ENTRIES = 5000
 

@@ -70,6 +70,7 @@ async def press(app: StudyApp, pilot: Pilot[None], *keys: str) -> None:
 
 #: Kind -> name of a picture -> keys that lead to it from the picture before.
 WAYS = {
+    "availability": {"lost": (), "row": ("enter",)},
     "sweep": {
         "map": (),
         "p95": ("m",),
@@ -153,6 +154,7 @@ SMALL = {
     "map": ("--contexts", "0.5,1", "--sessions", "8,16", "--replicas", 1, "--duration", 300, "--warm-up", 60),
     "price": ("coding-fleet", "--loads", "1,2", "--duration", 60, "--warm-up", 10),
     "drill": ("--drill", "server-lost", "--policies", "--replicas", 1),
+    "availability": ("--weeks", "0.05", "--replicas", 1),
 }
 
 
@@ -160,7 +162,7 @@ SMALL = {
 def test_what_the_commands_write_opens(tmp_path: Path, kind: str, command: Callable[..., tuple[int, str, str]]) -> None:
     """The documents of today, beside those that are kept for the pictures."""
     out = tmp_path / "out.json"
-    code, _, err = command(kind, *SMALL[kind], "--json", out)
+    code, _, err = command("drill" if kind == "availability" else kind, *SMALL[kind], "--json", out)
     assert (code, err) == (0, "")
     study = open_study(out).study
     rows = study.table({}).rows
