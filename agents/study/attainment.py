@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.confidence import Share, share_of
+from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome
+from subsecond.engine.scenario import Scenario
 
-__all__ = ["LEAST_SESSIONS", "attainment", "counts", "runs_for"]
+__all__ = ["LEAST_SESSIONS", "attainment", "attainment_or_refusal", "counts", "runs_for"]
 
 #: Sessions that all runs of a number of sessions see together, at least: few sessions say little about the next ones.
 LEAST_SESSIONS = 40
@@ -30,6 +32,19 @@ def attainment(runs: Sequence[LaneOutcome], budget: Budget, confidence: float) -
         return share_of(met, total, confidence)
     waiting = any(run.groups[budget.agents].unfinished for run in runs if budget.agents in run.groups)
     return Share(0.0, 0.0, 0.0) if waiting else None
+
+
+def attainment_or_refusal(runs: Sequence[LaneOutcome], budget: Budget, confidence: float, scenario: Scenario) -> Share:
+    """As `attainment`.
+
+    Raises:
+        InputError: the scenario ends before a turn counts.
+    """
+    share = attainment(runs, budget, confidence)
+    if share is None:
+        expected = f"a time in which {budget.agents} agents have turns that count"
+        raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
+    return share
 
 
 def counts(runs: Sequence[LaneOutcome], budget: Budget) -> tuple[list[int], list[int]]:

@@ -19,7 +19,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, lane_outcome, merged
 from subsecond.engine.scenario import setting
 
-from .attainment import attainment, runs_for
+from .attainment import attainment_or_refusal, runs_for
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, steadied
 from .search import Asking, Boundary, Trial, search
@@ -272,13 +272,9 @@ class _Lane:
         return None
 
     def _trial(self, runs: Sequence[LaneOutcome]) -> Trial:
-        budget = self._field.budget
-        share = attainment(runs, budget, self._field.question.confidence)
-        if share is None:
-            scenario = self._field.base.scenario
-            expected = f"a time in which {budget.agents} agents have turns that count"
-            raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
-        return Trial(self.load, share, self._field.target)
+        field = self._field
+        share = attainment_or_refusal(runs, field.budget, field.question.confidence, field.base.scenario)
+        return Trial(self.load, share, field.target)
 
 
 def _run_searches(lanes: Mapping[str, _Lane], threads: int | None, progress: Progress | None) -> list[Capacity]:

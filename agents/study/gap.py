@@ -16,7 +16,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, lane_outcome, merged
 from subsecond.engine.shrink import StageNeed, stage_needs
 
-from .attainment import attainment, counts
+from .attainment import attainment_or_refusal, counts
 from .changes import EFFORTS, Change, applied, base_of
 from .choice import Choice, choose
 from .points import Base, Point, lane_turns, plan_point, side_by_side
@@ -218,16 +218,13 @@ class _Bench:
         outcomes = [outcome for outcome in found if not isinstance(outcome, str)]
         if len(outcomes) < len(found):
             return Variant(changes, target, problem=next(text for text in found if isinstance(text, str)))
-        share = attainment(outcomes, self.choice.budget, self.question.confidence)
-        if share is None:
-            scenario = self.choice.base.scenario
-            expected = f"a time in which {self.choice.kind} agents have turns that count"
-            raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
-        counted = counts(outcomes, self.choice.budget)
+        budget, confidence = self.choice.budget, self.question.confidence
+        share = attainment_or_refusal(outcomes, budget, confidence, self.choice.base.scenario)
+        counted = counts(outcomes, budget)
         plain = self._plain.setdefault(lane, counted)  # what is run first has no change
         effect = None
         if sum(counted[1]) and sum(plain[1]):
-            effect = difference_of(*counted, *plain, self.question.confidence)
+            effect = difference_of(*counted, *plain, confidence)
         return Variant(changes, target, share, merged(outcomes), effect)
 
     def needs(self, lane: str, variant: Variant) -> tuple[StageNeed, ...]:

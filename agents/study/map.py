@@ -14,7 +14,7 @@ from subsecond.engine.confidence import Share
 from subsecond.engine.errors import InputError
 from subsecond.engine.outcome import LaneOutcome, merged
 
-from .attainment import attainment, runs_for
+from .attainment import attainment_or_refusal, runs_for
 from .choice import Choice, choose
 from .contexts import scaled_parameters
 from .points import Base, Point, run_point, side_by_side, steadied
@@ -192,13 +192,9 @@ def _with_contexts(base: Base, place: int, factor: float) -> Base:
 
 
 def _cell(runs: Sequence[Sequence[LaneOutcome]], choice: Choice, question: MapQuestion, field: Base) -> Cell:
-    sides, budget = [], choice.budget
+    sides, budget, scenario = [], choice.budget, field.scenario
     for lane in zip(*runs, strict=True):
-        share = attainment(lane, budget, question.confidence)
-        if share is None:
-            scenario = field.scenario
-            expected = f"a time in which {budget.agents} agents have turns that count"
-            raise InputError(scenario.where, "duration_s", scenario.duration_s, expected)
+        share = attainment_or_refusal(lane, budget, question.confidence, scenario)
         sides.append(Side(share, merged(lane), choice.target))
     return Cell(sides[0], sides[1], budget.agents)
 
