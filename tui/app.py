@@ -196,7 +196,7 @@ class SubsecondApp(App[None]):
         watch, before = self.travel.shown, self._state()
         if watch.is_jumping:
             view = self.view
-            if view is not None and view.is_mounted:
+            if view is not None and view.is_ready:
                 view.show_header(self.snapshot)  # says so
         elif watch.has_news:
             watch.has_news = False
@@ -230,7 +230,7 @@ class SubsecondApp(App[None]):
     def redraw(self) -> None:
         """Draw the present snapshot again, as after a change of what the user looks at."""
         view = self.view
-        if view is None or not view.is_mounted:
+        if view is None or not view.is_ready:
             return
         with self.batch_update():
             view.show(self.snapshot)

@@ -151,6 +151,11 @@ class View(Screen[None]):
         is_end = data is not None and event.at_ps >= data.end_ps
         self.dashboard.go_to(None if is_end else event.at_ps)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has its widgets: a busy machine may ask before they are there, or while they go at the end."""
+        return self.is_mounted and any(isinstance(child, HeaderLine) for child in self.children)
+
     def show_header(self, snapshot: Snapshot | None) -> None:
         """Say where one is, how late it is, and what stands still."""
         app = self.dashboard
