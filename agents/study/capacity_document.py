@@ -10,12 +10,12 @@ from subsecond.engine.outcome import LaneOutcome
 from .capacity import Capacity, CapacityStudy
 from .capacity_words import capacity_sentence
 from .choice import budget_document
+from .measured import share_fields, time_fields
 from .search import Trial
 
 __all__ = ["SCHEMA", "capacity_document", "fullest"]
 
 SCHEMA = "subsecond.capacity/1"
-PS_PER_MS = 10**9
 
 
 def fullest(outcome: LaneOutcome) -> tuple[str, float]:
@@ -86,16 +86,12 @@ def _lane(study: CapacityStudy, lane: Capacity) -> dict[str, Any]:
 def _trial(study: CapacityStudy, lane: Capacity, trial: Trial) -> dict[str, Any]:
     outcome = lane.outcomes[trial.load]
     group = outcome.groups[study.budget.agents]
-    latency = {name: ps / PS_PER_MS for name, ps in group.latency_ps.items()}
     return {
         "load": study.amount(trial.load),
-        "attainment": trial.attainment.value,
-        "low": trial.attainment.low,
-        "high": trial.attainment.high,
+        **share_fields(trial.attainment),
         "runs": outcome.runs,
         "turns": group.turns,
-        "p50_ms": latency.get("p50"),
-        "p95_ms": latency.get("p95"),
+        **time_fields(group),
         "in_time_per_s": outcome.in_time_per_s(group.kind, study.budget.name),
         "pools": [
             {

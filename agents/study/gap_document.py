@@ -9,11 +9,11 @@ from subsecond.engine.budgets import Budget
 from .choice import budget_document
 from .gap import GapStudy, LaneGap, Variant
 from .gap_words import gap_sentences, is_same
+from .measured import PS_PER_MS, share_fields, time_fields
 
 __all__ = ["SCHEMA", "gap_document"]
 
 SCHEMA = "subsecond.gap/1"
-PS_PER_MS = 10**9
 
 
 def gap_document(study: GapStudy) -> dict[str, Any]:
@@ -80,17 +80,14 @@ def _variant(variant: Variant, plain: Variant, budget: Budget) -> dict[str, Any]
     return {
         "name": variant.name,
         "changes": changes,
-        "attainment": variant.share.value,
-        "low": variant.share.low,
-        "high": variant.share.high,
+        **share_fields(variant.share),
         "effect": variant.share.value - plain.share.value,
         "effect_low": variant.effect.low if variant.effect is not None else None,
         "effect_high": variant.effect.high if variant.effect is not None else None,
         "is_clear": variant.is_clear,
         "is_kept": variant.is_kept,
         "is_same": is_same(variant, plain),
-        "p50_ms": group.latency_ps["p50"] / PS_PER_MS if group.latency_ps else None,
-        "p95_ms": group.latency_ps["p95"] / PS_PER_MS if group.latency_ps else None,
+        **time_fields(group),
         "in_time_per_s": variant.outcome.in_time_per_s(budget.agents, budget.name),
         "turns": group.turns,
     }

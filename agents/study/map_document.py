@@ -7,11 +7,11 @@ from typing import Any
 from .choice import budget_document
 from .map import Cell, FlipMap, Side
 from .map_words import map_sentences
+from .measured import share_fields, time_fields
 
 __all__ = ["SCHEMA", "map_document"]
 
 SCHEMA = "subsecond.map/1"
-PS_PER_MS = 10**9
 
 
 def map_document(found: FlipMap) -> dict[str, Any]:
@@ -52,11 +52,8 @@ def _cell(found: FlipMap, cell: Cell) -> dict[str, Any]:
 def _side(found: FlipMap, side: Side) -> dict[str, Any]:
     group = side.outcome.groups[found.budget.agents]
     return {
-        "attainment": side.share.value,
-        "low": side.share.low,
-        "high": side.share.high,
+        **share_fields(side.share),
         "is_kept": side.is_kept,
-        "p50_ms": group.latency_ps["p50"] / PS_PER_MS if group.latency_ps else None,
-        "p95_ms": group.latency_ps["p95"] / PS_PER_MS if group.latency_ps else None,
+        **time_fields(group),
         "turns": group.turns,
     }

@@ -7,13 +7,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, Final
 
+import msgspec
 import numpy as np
 
 from subsecond.engine.errors import InputError
 from subsecond.engine.histogram import BITS
+from subsecond.engine.outcome import PoolUse
 
 from .manifest import Manifest, Value
-from .rows import BUCKET, COUNT, BudgetPart, PoolPart, Row
+from .rows import BUCKET, COUNT, BudgetPart, Row
 
 __all__ = ["SET", "is_whole", "need_pyarrow", "read_rows", "write_rows"]
 
@@ -105,8 +107,9 @@ def write_rows(file: IO[bytes], manifest: Manifest, task: int, rows: Sequence[Ro
     arrow.parquet.write_table(table, file, compression="zstd")
 
 
-def _dicts(parts: Sequence[BudgetPart | PoolPart]) -> list[dict[str, Any]]:
-    return [{name: getattr(part, name) for name in part.__struct_fields__} for part in parts]
+def _dicts(parts: Sequence[BudgetPart | PoolUse]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = msgspec.to_builtins(parts)
+    return found
 
 
 def _list_of(arrow: ModuleType, fields: dict[str, str]) -> Any:
@@ -158,7 +161,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise InputError(str(path), "", str(error), "a file that a sweep has written") from None
     for row, own_buckets, own_counts in zip(plain, buckets, counts, strict=True):
         row["budgets"] = [BudgetPart(**part) for part in row["budgets"]]
-        row["pools"] = [PoolPart(**part) for part in row["pools"]]
+        row["pools"] = [PoolUse(**part) for part in row["pools"]]
         yield Row(**row, buckets=own_buckets, counts=own_counts)
 
 

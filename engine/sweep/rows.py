@@ -17,7 +17,7 @@ from subsecond.engine.histogram import Histogram
 from subsecond.engine.metrics import QUANTILES
 from subsecond.engine.outcome import BudgetCount, LaneOutcome, Outcome, PoolUse
 
-__all__ = ["BUCKET", "COUNT", "BudgetPart", "PoolPart", "Row", "digest_of", "failed_row", "outcomes_of", "rows_of"]
+__all__ = ["BUCKET", "COUNT", "BudgetPart", "Row", "digest_of", "failed_row", "outcomes_of", "rows_of"]
 
 #: Numbers in the bytes of a row's histogram.
 BUCKET, COUNT = np.dtype("<i4"), np.dtype("<i8")
@@ -34,19 +34,6 @@ class BudgetPart(msgspec.Struct, frozen=True):
     source: str
     met: int
     missed: int
-
-
-class PoolPart(msgspec.Struct, frozen=True):
-    """How full a pool of the row's lane was; see `engine.outcome.PoolUse`."""
-
-    pool: str
-    servers: int
-    busy: float
-    busiest: float
-    peak_kv: float
-    peak_batch: float
-    preemptions: int
-    evictions: int
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -85,7 +72,7 @@ class Row(msgspec.Struct, frozen=True):
     output_tokens: int = 0
     link_busy: float | None = None
     budgets: list[BudgetPart] = []
-    pools: list[PoolPart] = []
+    pools: list[PoolUse] = []
     buckets: bytes = b""
     counts: bytes = b""
 
@@ -126,7 +113,7 @@ def _row(point: int, replica: int, seed: int, lane: LaneOutcome, group: Outcome)
         output_tokens=group.output_tokens,
         link_busy=lane.link_busy,
         budgets=[_budget_part(count) for count in group.budgets],
-        pools=[PoolPart(**{name: getattr(use, name) for name in PoolPart.__struct_fields__}) for use in lane.pools],
+        pools=list(lane.pools),
         buckets=buckets.astype(BUCKET).tobytes(),
         counts=counts.astype(COUNT).tobytes(),
     )
@@ -160,7 +147,7 @@ def _lane(name: str, rows: Sequence[Row]) -> LaneOutcome:
         lane=name,
         span_ps=rows[0].span_ps,
         groups={row.kind: _group(row, row.kind) for row in rows if row.kind is not None},
-        pools=tuple(PoolUse(**msgspec.structs.asdict(part)) for part in rows[0].pools),
+        pools=tuple(rows[0].pools),
         link_busy=rows[0].link_busy,
     )
 
