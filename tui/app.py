@@ -20,7 +20,7 @@ from subsecond.tui.commands import alert_of, can_act, commands_of, help_of
 from subsecond.tui.economics import Prices
 from subsecond.tui.farewell import farewell_lines
 from subsecond.tui.glance import Glance
-from subsecond.tui.keys import BINDINGS, WHY_NOT
+from subsecond.tui.keys import BINDINGS, why_not
 from subsecond.tui.model import Model
 from subsecond.tui.overlay import Overlay
 from subsecond.tui.room import Room
@@ -278,7 +278,7 @@ class SubsecondApp(App[None]):
 
     def action_why(self, action: str) -> None:
         """Say why a key does nothing."""
-        self.notify(WHY_NOT[action], markup=False)
+        self.notify(why_not(action, is_past=self.travel.is_past), markup=False)
 
     def action_view(self, mode: str) -> None:
         self.switch_mode(mode)
@@ -403,8 +403,18 @@ class SubsecondApp(App[None]):
     def action_without_faults(self) -> None:
         """Run the recording that is shown again without its faults."""
         replay = self.travel.replay
-        if replay is not None:
+        if replay is None:
+            return
+        try:
+            has_faults = replay.has_faults
+        except InputError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if has_faults:
             self.push_screen(WithoutFaultsDialog(replay.path))
+        else:
+            what = "Nothing has broken in this run so far" if self.travel.is_past else "Nothing broke in this recording"
+            self.notify(f"{what}: there are no faults to leave out.", markup=False)
 
     def action_next_event(self) -> None:
         """Show what another event did: the one before, none after the first, then the latest."""

@@ -75,7 +75,7 @@ def can_act(app: SubsecondApp, action: str) -> bool | None:
         return travel.recording is not None
     if action == "now":
         return travel.away is not None
-    if action in ("load", "drill"):
+    if action in ("load", "drill", "fault", "mend"):
         return travel.replay is None
     if action in ("what_if", "without_faults"):
         return travel.replay is not None

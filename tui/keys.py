@@ -6,7 +6,7 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
-__all__ = ["BINDINGS", "WHY_NOT"]
+__all__ = ["BINDINGS", "WHY_NOT", "why_not"]
 
 #: In the footer's order: what leads to all the rest comes first, for 80 columns have room for few. What it does not
 #: show is in the help and in the palette if it has a tooltip.
@@ -73,6 +73,25 @@ WHY_NOT: Final = {
     "annotate": "This is a recording: reading it changes nothing, so that nothing can be written into it.",
     "what_if": "This is a live run: 4 shows its parameters, and enter changes one. Back in time, w asks what if.",
     "load": "This is a recording: nothing about it can be changed.",
+    "fault": "This is a recording: nothing breaks in it any more. W runs it again without its faults.",
+    "mend": "This is a recording: what broke in it stays broken. W runs it again without its faults.",
     "drill": "This is a recording: nothing breaks in it any more. W runs it again without its faults.",
     "without_faults": "A live run has no twin without its faults: look back with [, then W runs it again without them.",
 }
+
+#: The same where the past of a live run is shown.
+_WHY_NOT_IN_THE_PAST: Final = {
+    "load": "This is the past: its load cannot be changed. N goes back to now.",
+    "fault": "This is the past: nothing can be broken in it. N goes back to now.",
+    "mend": "This is the past: nothing can be mended in it. N goes back to now.",
+    "drill": "This is the past: no drill can be held in it. N goes back to now.",
+}
+
+
+def why_not(action: str, *, is_past: bool) -> str:
+    """Why a key cannot act.
+
+    Args:
+        is_past: whether the past of a live run is shown.
+    """
+    return _WHY_NOT_IN_THE_PAST.get(action, WHY_NOT[action]) if is_past else WHY_NOT[action]

@@ -84,6 +84,15 @@ class ReplaySource:
         return self._recording.duration_ps
 
     @property
+    def has_faults(self) -> bool:
+        """Whether anything has broken in it by now.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        return bool(self._recording.faults())
+
+    @property
     def at_ps(self) -> int:
         """The instant that is shown."""
         return min(self._clock.now_ps(), self.duration_ps)
@@ -158,7 +167,7 @@ class ReplaySource:
                     target = self._clock.now_ps() + (round(ms * PS_PER_MS) or STEP_PS)
                     self._clock.step_to(min(target, max(self.duration_ps, self._clock.now_ps())))
             case _:
-                self._notices.append(Notice("warning", "a recording cannot be changed; only its clock moves"))
+                self._notices.append(Notice("warning", "what was recorded cannot be changed; only its clock moves"))
         self._wake.set()
         return True
 

@@ -178,7 +178,7 @@ def test_keys_that_cannot_act_say_why(tmp_path: Path) -> None:
             assert [word in n.message for n in app._notifications] == [True], key
         await pilot.press("S", *keys("start"), "enter")
         await until_at(app, pilot, 0)
-        for key, word in (("left_square_bracket", "start of the run"), ("l", "nothing about it can be changed")):
+        for key, word in (("left_square_bracket", "start of the run"), ("l", "This is the past: its load")):
             app.clear_notifications()
             await pilot.press(key)
             await pilot.pause()

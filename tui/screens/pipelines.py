@@ -39,6 +39,7 @@ CHART_S = 120
 LINK_WIDTH = 120
 #: Rows from which there is room for charts of an event's effect beside the others.
 TALL = 50
+_WHOLE = "Nothing is broken."
 
 
 class PipelinesView(View):
@@ -62,7 +63,9 @@ class PipelinesView(View):
         Binding(
             "O", "app.other_base", "Effect against the first", show=False, tooltip="Compare with before the first event"
         ),
-        Binding("W", "app.without_faults", "Without faults", tooltip="What this recording would be had nothing broken"),
+        Binding("W", "app.without_faults", "Without faults", tooltip="What this would have been had nothing broken"),
+        Binding("x", "app.why('fault')", show=False),
+        Binding("m", "app.why('mend')", show=False),
         Binding("d", "app.why('drill')", show=False),
         Binding("W", "app.why('without_faults')", show=False),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Show parameters that contain these words"),
@@ -105,7 +108,7 @@ class PipelinesView(View):
                 Column("state", "state", 24),
             ],
             id="faults",
-            empty="Nothing is broken. Press x to break something.",
+            empty=_WHOLE,
         )
         yield LiveTable(
             [
@@ -133,6 +136,7 @@ class PipelinesView(View):
         self.query_one(EffectPanel).paint(snapshot, self.dashboard.agent, is_short=is_short)
         faults = self.query_one("#faults", LiveTable)
         faults.border_title = "Faults"
+        faults.empty = f"{_WHOLE} Press x to break something." if self.check_action("fault", ()) else _WHOLE
         faults.update(fault_rows(snapshot))
         self._paint_parameters(snapshot)
 
@@ -174,11 +178,20 @@ class PipelinesView(View):
         table.border_title = f"Parameters of {lane_mark(self._lane)} {lane.info.name}{more}"
         table.update([parameter_row(lane.info, parameter) for parameter in lane.info.parameters])
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing that was can be broken or mended."""
+        if action in ("fault", "mend"):
+            return self.dashboard.check_action(action, ())
+        return super().check_action(action, parameters)
+
     def on_live_table_selected(self, event: LiveTable.Selected) -> None:
         """Change a parameter, or mend a fault."""
         snapshot = self.dashboard.snapshot
         if event.table.id == "faults":
-            self.action_mend()
+            if self.check_action("mend", ()):
+                self.action_mend()
+            else:
+                self.dashboard.action_why("mend")
         elif snapshot is not None:
             info = snapshot.lanes[self._lane].info
             chosen = next((p for p in info.parameters if p.key == event.key), None)

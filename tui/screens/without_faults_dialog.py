@@ -39,7 +39,7 @@ class WithoutFaultsDialog(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical() as box, VerticalScroll():
             box.border_title = "What if nothing had broken? (escape closes)"
-            yield Static("Running the recording again without its faults…", id="outcome", markup=False)
+            yield Static("Running it again without its faults…", id="outcome", markup=False)
 
     def on_mount(self) -> None:
         self.run_worker(self._find_out(), exit_on_error=False, exclusive=True)

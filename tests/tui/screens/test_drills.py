@@ -21,6 +21,7 @@ from subsecond.tui.replay import ReplaySource
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.drill_dialog import DrillDialog, outlook_lines
 from subsecond.tui.screens.fault_dialogs import MendDialog
+from subsecond.tui.source import ListSource
 from subsecond.tui.widgets.table import LiveTable
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -157,5 +158,30 @@ def test_a_recording_says_why_it_holds_none(kit: SimpleNamespace, tmp_path: Path
             assert isinstance(app.screen, View)
             assert any("nothing breaks in it" in n.message for n in app._notifications)
             assert "Hold a drill…" not in {command.title for command in app.get_system_commands(app.screen)}
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("key", ["x", "m", "d", "l"])
+@pytest.mark.parametrize("is_past", [False, True])
+def test_what_was_is_not_changed_and_no_dialog_asks(
+    kit: SimpleNamespace, tmp_path: Path, key: str, is_past: bool
+) -> None:
+    path = tmp_path / "a.subsecond"
+    items = kit.record(path, [m for m in playground() if not isinstance(m, FaultNote)])
+
+    async def main() -> None:
+        app = SubsecondApp(ListSource(items) if is_past else ReplaySource(path), fps=None)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await kit.until(app, pilot, lambda: app.snapshot is not None)
+            await kit.press(app, pilot, "4")
+            assert ("Press x to break" in kit.text_of(app)) == is_past
+            await kit.press(app, pilot, "left_square_bracket")
+            await kit.until(app, pilot, lambda: app.travel.replay is not None and not app.travel.shown.is_jumping)
+            await kit.press(app, pilot, key)
+            assert isinstance(app.screen, View)
+            begin = "This is the past: " if is_past else "This is a recording: "
+            assert [n.message.startswith(begin) for n in app._notifications] == [True]
+            assert "Press x to break" not in kit.text_of(app)
 
     asyncio.run(asyncio.wait_for(main(), 60))

@@ -7,16 +7,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.feeds import playground
 from textual.widgets import Static
 
 from subsecond.agents.plan import plan_run
 from subsecond.engine.drills.course import Fate, course_of, fates
 from subsecond.engine.errors import InputError
+from subsecond.engine.feed import FaultNote
 from subsecond.engine.recording.from_run import write_run
 from subsecond.engine.run import Run, run_plan
 from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.replay import ReplaySource
+from subsecond.tui.screens.base import View
 from subsecond.tui.screens.without_faults_dialog import WithoutFaultsDialog, impact_lines
 from subsecond.tui.without_faults import without_faults
 
@@ -91,3 +94,20 @@ def test_a_live_run_says_why_not(kit: SimpleNamespace) -> None:
         assert any("no twin" in n.message for n in app._notifications)
 
     kit.run(body)
+
+
+def test_a_recording_in_which_nothing_broke_says_so(kit: SimpleNamespace, tmp_path: Path) -> None:
+    path = tmp_path / "whole.subsecond"
+    kit.record(path, [m for m in playground() if not isinstance(m, FaultNote)])
+
+    async def main() -> None:
+        app = SubsecondApp(ReplaySource(path), fps=None)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await kit.until(app, pilot, lambda: app.snapshot is not None)
+            await kit.press(app, pilot, "4", "W")
+            assert isinstance(app.screen, View)
+            assert [n.message for n in app._notifications] == [
+                "Nothing broke in this recording: there are no faults to leave out."
+            ]
+
+    asyncio.run(asyncio.wait_for(main(), 60))
