@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -18,7 +17,7 @@ from subsecond.engine.commands import SetKnob
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import LaneInfo, ParameterInfo
 from subsecond.tui.knobs import default_of, knobs_of, number_of, shown, typed_value
-from subsecond.tui.screens.dialogs import Dialog
+from subsecond.tui.screens.value_dialog import ValueDialog
 from subsecond.tui.steps import steps_of
 from subsecond.tui.what_if import prepare
 from subsecond.tui.widgets.slider import Slider
@@ -29,7 +28,7 @@ _SWITCH = ("off", "on")
 _HINT = "Enter sets it; d: back to the default; or type a value. Escape closes."
 
 
-class KnobDialog(Dialog):
+class KnobDialog(ValueDialog):
     """What a parameter is, where that comes from, and what another value would do."""
 
     ABOUT = (
@@ -41,9 +40,7 @@ class KnobDialog(Dialog):
         Binding("d", "default", "Default", tooltip="Choose the catalog's value"),
     ]
     DEFAULT_CSS = """
-    KnobDialog Slider { height: 3; margin: 1 0 0 0; }
     KnobDialog OptionList { max-height: 8; margin: 1 0 0 0; }
-    KnobDialog #effect { text-style: bold; }
     """
 
     def __init__(self, lane: LaneInfo, parameter: ParameterInfo) -> None:
@@ -115,7 +112,7 @@ class KnobDialog(Dialog):
         for options in self.query(OptionList):
             options.highlighted = self._place(self._parameter.value)
             options.focus()
-        self._tell(self._typed)
+        self.tell()
         if self.dashboard.travel.replay is not None:  # while a value is chosen, what its outcome takes is loaded
             self.run_worker(asyncio.to_thread(prepare), group="prepare", exit_on_error=False)
 
@@ -129,33 +126,11 @@ class KnobDialog(Dialog):
 
     # -- choosing
 
-    @property
-    def _typed(self) -> str:
-        return self.query_one(Input).value.strip()
-
-    def on_key(self, event: Key) -> None:
-        """A letter or figure that means nothing else begins a value in the field."""
-        field = self.query_one(Input)
-        letter = event.character or ""
-        if not (letter.isalnum() or letter in (".", "-")) or letter == "d":
-            return
-        event.stop()
-        if self.focused is not field:
-            field.clear()
-            self.set_focus(field)
-        field.insert_text_at_cursor(letter)  # also one that was on its way here when the focus moved
-
-    def on_slider_changed(self, event: Slider.Changed) -> None:
-        self._type(f"{event.value:.12g}")
+    def begins(self, letter: str) -> bool:
+        return (letter.isalnum() or letter in (".", "-")) and letter != "d"
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        self._type(self._choices[event.option_index])
-
-    def _type(self, text: str) -> None:
-        field = self.query_one(Input)
-        with field.prevent(Input.Changed):
-            field.value = text
-        self._tell(text)
+        self.write(self._choices[event.option_index])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Move the slider to a number that was typed."""
@@ -163,7 +138,7 @@ class KnobDialog(Dialog):
         if isinstance(value, float) and abs(value) < 1e18:
             for slider in self.query(Slider):
                 slider.set_value(value)
-        self._tell(event.value.strip())
+        self.tell()
 
     def action_default(self) -> None:
         """Choose the catalog's value; enter sets it."""
@@ -173,23 +148,20 @@ class KnobDialog(Dialog):
         place = self._place(self._default.shown)
         if self._choices and place is not None:
             self.query_one(OptionList).highlighted = place
-            self._type(self._choices[place])
+            self.write(self._choices[place])
         elif self._default.number is not None:
             for slider in self.query(Slider):
                 slider.set_value(self._default.number)
-            self._type(f"{self._default.number:.12g}")
+            self.write(f"{self._default.number:.12g}")
         else:
-            self._type(self._default.text)
+            self.write(self._default.text)
 
     # -- what it does
 
     def _given(self, text: str) -> float | str | bool:
         return text == "on" if self._is_switch and text in _SWITCH else typed_value(text)
 
-    def _tell(self, text: str) -> None:
-        self.query_one("#effect", Static).update(self._effect(text))
-
-    def _effect(self, text: str) -> str:
+    def effect(self, text: str) -> str:
         """What setting a value does, as far as it can be known here."""
         if not text:
             return "Nothing is set."
@@ -211,18 +183,12 @@ class KnobDialog(Dialog):
             return given.lower() == self._parameter.value
         return self._number is not None and float(given) == self._number
 
-    def on_slider_taken(self, _event: Slider.Taken) -> None:
-        self._set()
-
     def on_option_list_option_selected(self, _event: OptionList.OptionSelected) -> None:
-        self._set()
+        self.take()
 
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        self._set()
-
-    def _set(self) -> None:
-        text = self._typed
-        effect = self._effect(text)
+    def take(self) -> None:
+        text = self.typed
+        effect = self.effect(text)
         if not text or effect.startswith("Not possible"):
             self.notify(effect, severity="warning", markup=False)
             return

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.events import Key
 from textual.widgets import Input, Static
 
 from subsecond.engine.latency.parameters import Domain
@@ -16,7 +15,7 @@ from subsecond.tui.economics import Pair, Prices, moneys_of, pairs_of
 from subsecond.tui.knobs import typed_value
 from subsecond.tui.money import usd_text
 from subsecond.tui.screens import economics_rows
-from subsecond.tui.screens.dialogs import Dialog
+from subsecond.tui.screens.value_dialog import ValueDialog
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.steps import steps_of
 from subsecond.tui.widgets.slider import Slider
@@ -28,7 +27,7 @@ MOST_USD = 1e6
 _HINT = "Enter sets it; d: no price of your own; or type one. Escape closes."
 
 
-class PriceDialog(Dialog):
+class PriceDialog(ValueDialog):
     """What an hour of a device is said to cost, and what another price would make of the comparison.
 
     Args:
@@ -46,10 +45,6 @@ class PriceDialog(Dialog):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "default", "As listed", tooltip="Have no price of your own"),
     ]
-    DEFAULT_CSS = """
-    PriceDialog Slider { height: 3; margin: 1 0 0 0; }
-    PriceDialog #effect { text-style: bold; }
-    """
 
     def __init__(
         self, device: str, name: str, about: str, *, listed: float | None, break_even: float | None, place: int
@@ -75,49 +70,24 @@ class PriceDialog(Dialog):
         slider = self.query_one(Slider)
         slider.update(steps, value, words=lambda usd: f"{usd_text(usd)} USD", default=self._listed)
         slider.focus()
-        self._type(f"{value:.12g}")
+        self.write(f"{value:.12g}")
 
     # -- choosing
 
-    def on_key(self, event: Key) -> None:
-        """A figure begins a price in the field."""
-        field, letter = self.query_one(Input), event.character or ""
-        if not (letter.isdigit() or letter == "."):
-            return
-        event.stop()
-        if self.focused is not field:
-            field.clear()
-            self.set_focus(field)
-        field.insert_text_at_cursor(letter)  # also one that was on its way here when the focus moved
-
-    def on_slider_changed(self, event: Slider.Changed) -> None:
-        self._type(f"{event.value:.12g}")
-
-    def _type(self, text: str) -> None:
-        field = self.query_one(Input)
-        with field.prevent(Input.Changed):
-            field.value = text
-        self._tell()
+    def begins(self, letter: str) -> bool:
+        return letter.isdigit() or letter == "."
 
     def on_input_changed(self, _event: Input.Changed) -> None:
         """Move the slider to a price that was typed."""
-        price = self._price()
+        price = _price_of(self.typed)
         if price is not None:
             self.query_one(Slider).set_value(price)
-        self._tell()
-
-    def _price(self) -> float | None:
-        """What is chosen; None: it is no price."""
-        value = typed_value(self.query_one(Input).value.strip())
-        return value if isinstance(value, float) and 0 <= value <= MOST_USD else None
+        self.tell()
 
     # -- what it does
 
-    def _tell(self) -> None:
-        self.query_one("#effect", Static).update(self._effect())
-
-    def _effect(self) -> str:
-        price, snapshot = self._price(), self.dashboard.snapshot
+    def effect(self, text: str) -> str:
+        price, snapshot = _price_of(text), self.dashboard.snapshot
         if price is None:
             return f"Not possible: a number from 0 to {MOST_USD:,.0f} is expected."
         prices = self.dashboard.prices
@@ -134,16 +104,10 @@ class PriceDialog(Dialog):
         pairs = pairs_of(moneys_of(snapshot, prices))
         return pairs[self._place % len(pairs)] if pairs else None
 
-    def on_slider_taken(self, _event: Slider.Taken) -> None:
-        self._set()
-
-    def on_input_submitted(self, _event: Input.Submitted) -> None:
-        self._set()
-
-    def _set(self) -> None:
-        price = self._price()
+    def take(self) -> None:
+        price = _price_of(self.typed)
         if price is None:
-            self.notify(self._effect(), severity="warning", markup=False)
+            self.notify(self.effect(self.typed), severity="warning", markup=False)
             return
         self.dismiss()
         self.dashboard.set_price(self._device, price)
@@ -152,6 +116,12 @@ class PriceDialog(Dialog):
         """Go without a price of one's own."""
         self.dismiss()
         self.dashboard.set_price(self._device, None)
+
+
+def _price_of(text: str) -> float | None:
+    """A price that was typed; None: it is none."""
+    value = typed_value(text)
+    return value if isinstance(value, float) and 0 <= value <= MOST_USD else None
 
 
 def _rounded(price: float) -> float:
