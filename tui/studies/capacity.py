@@ -103,9 +103,7 @@ class CapacityStudy:
         kind = self._kind(chosen)
         if kind is None:
             return []
-        what = (
-            f"{kind.agents}: {_unit(kind)}, {kind.budget.name}: {kind.budget.limits} for {kind.budget.percentile:g} %"
-        )
+        what = f"{kind.agents}: {_unit(kind)}, {kind.budget.words}"
         beside = ", ".join(f"{count:,} {name}" for name, count in kind.beside.items())
         lane = next((one for one in kind.lanes if one.lane == key), None)
         found = [what + (f"; beside them {beside}" if beside and kind.others != "scaled" else "")]

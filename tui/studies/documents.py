@@ -32,6 +32,10 @@ class BudgetDoc(Doc, frozen=True):
     percentile: float
     source: str = ""
 
+    @property
+    def words(self) -> str:
+        return f"{self.name}: {self.limits} for {self.percentile:g} %"
+
 
 class _Head(Doc, frozen=True):
     schema: str

@@ -90,11 +90,8 @@ class GapStudy:
 
     @property
     def headline(self) -> str:
-        found, budget = self.found, self.found.budget
-        return (
-            f"gap · {found.scenario} · {found.agents}, {budget.name}: {budget.limits} for {budget.percentile:g} % · "
-            f"{found.title}"
-        )
+        found = self.found
+        return f"gap · {found.scenario} · {found.agents}, {found.budget.words} · {found.title}"
 
     @property
     def state(self) -> str:

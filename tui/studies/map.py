@@ -64,12 +64,9 @@ class MapStudy:
 
     @property
     def headline(self) -> str:
-        found, budget = self.found, self.found.budget
+        found = self.found
         lanes = " against ".join(found.lanes)
-        return (
-            f"map · {found.scenario} · {lanes} · {found.agents}, {budget.name}: {budget.limits} for "
-            f"{budget.percentile:g} %"
-        )
+        return f"map · {found.scenario} · {lanes} · {found.agents}, {found.budget.words}"
 
     @property
     def state(self) -> str:
