@@ -28,16 +28,8 @@ __all__ = ["StudyLines", "StudyView"]
 
 #: Seconds after which a sweep's folder is looked at again.
 LOOK_S = 1.0
-_MAP_HELP = (
-    "The map in focus: arrows move to another point, enter opens it, a click does both. Shade and figure say the same; "
-    "✓ and ! say whether the budget is kept. Settings that are not shown stay as they are."
-)
 _LINES_HELP = (
     "The lines in focus: a line per pipeline with its letter at its end; ╌ is the budget, │ the row under the cursor."
-)
-_BARS_HELP = (
-    "The bars in focus: █ to the right of the line is more than without the change, ▒ to the left of it less; ├─┤ is "
-    "the interval within which the true value lies. The bar under the cursor of the table has ▸."
 )
 _ABOUT_HELP = "What was asked, what the picture shows with the keys that change it, and what the study says in words."
 
@@ -106,8 +98,8 @@ class StudyView(View):
         with Container(id="study"):
             with Container(id="pictures"):
                 yield StudyLines("")
-                yield HeatMap(help=_MAP_HELP)
-                yield SpanBars(help=_BARS_HELP)
+                yield HeatMap()
+                yield SpanBars()
             yield LiveTable([])
         yield FilterField()
 

@@ -52,11 +52,12 @@ class _Data:
 
 
 class HeatMap(Canvas, can_focus=True):
-    """Rows and columns of cells around a cursor; arrows and clicks move it, enter opens.
+    """Rows and columns of cells around a cursor; arrows and clicks move it, enter opens."""
 
-    Args:
-        help: what it shows, for the help screen.
-    """
+    help_text: ClassVar[str] = (
+        "The map in focus: arrows move to another point, enter opens it, a click does both. Shade and figure say the "
+        "same; ✓ and ! say whether the budget is kept. Settings that are not shown stay as they are."
+    )
 
     class Moved(Message):
         """The user points at another cell."""
@@ -76,16 +77,8 @@ class HeatMap(Canvas, can_focus=True):
         Binding("right", "go(0, 1)", "Right", show=False),
     ]
 
-    def __init__(
-        self,
-        *,
-        empty: str = "A map needs two settings.",
-        help: str = "",
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(empty=empty, id=id, classes=classes)
-        self.help_text = help
+    def __init__(self, *, empty: str = "A map needs two settings.") -> None:
+        super().__init__(empty=empty)
         self._data: _Data | None = None
         #: Cells as they were given last, and how wide they want to be.
         self._given: tuple[object, int] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
 from subsecond.tui.widgets.text import clean, fit, width_of
@@ -56,22 +57,15 @@ class _Data:
 
 
 class SpanBars(Canvas, can_focus=True):
-    """Bars on one scale, those around the row under the cursor where there is no room for all.
+    """Bars on one scale, those around the row under the cursor where there is no room for all."""
 
-    Args:
-        help: what it shows, for the help screen.
-    """
+    help_text: ClassVar[str] = (
+        "The bars in focus: █ to the right of the line is more than without the change, ▒ to the left of it less; ├─┤ "
+        "is the interval within which the true value lies. The bar under the cursor of the table has ▸."
+    )
 
-    def __init__(
-        self,
-        *,
-        empty: str = "There is nothing to draw.",
-        help: str = "",
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(empty=empty, id=id, classes=classes)
-        self.help_text = help
+    def __init__(self, *, empty: str = "There is nothing to draw.") -> None:
+        super().__init__(empty=empty)
         self._data: _Data | None = None
 
     def update(
