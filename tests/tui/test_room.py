@@ -179,13 +179,13 @@ def test_room_is_said_by_pipeline_and_kind() -> None:
         search.may_answer.set()
         await until(lambda: not any(one.is_searching for one in room.of(shown)))
         first, second = said(shown, room)
-        assert "room for 6 more coding   full with 48 voice" in first
+        assert "room for about 6 more coding   full with 48 voice" in first
         assert "ago" in first
-        assert "not even 1 coding session !   not even 1 voice session !" in second
-        assert room_brief(room.of(shown), "trn-cs3") == "room 6 coding, 0 voice"
+        assert "not even 1 coding !   not even 1 voice !" in second
+        assert room_brief(room.of(shown), shown.lanes[0]) == "room ~6 coding, 0 voice, 0:00 ago"
         room.ask(over)
-        assert "5 coding too many ! …" in said(over, room)[0]
-        assert room_brief(room.of(over), "trn-cs3") == "", "an answer for another load is none"
+        assert "about 5 coding too many ! …" in said(over, room)[0]
+        assert room_brief(room.of(over), over.lanes[0]) == "", "an answer for another load is none"
         room.ask(full)
         await until(lambda: not any(one.is_searching for one in room.of(full)))
         assert "full with 30 coding" in said(full, room)[0]

@@ -50,10 +50,11 @@ class PipelinesView(View):
     ABOUT = (
         "Every server with its KV memory, batch and queue; link: how much of its rate is in use, flows: transfers "
         "under way; hits: how much of the prompts the prefix cache had, in the last minute and in the whole run. "
-        "Below, what waits, how busy the servers and the links are; after a fault, a drill or a change of a "
-        "parameter, what that did (o: another event); faults: x breaks a part, d holds a drill, m mends; and the "
-        "parameters of one pipeline: enter changes one, / looks for some, p goes to the next pipeline. ≠ stands "
-        "before a value that is not the catalog's."
+        "Room: about how many more sessions each pipeline would carry with nothing broken; … says that it is being "
+        "searched for, not even 1 that a single one would miss its budget. Below, what waits, how busy the servers "
+        "and the links are; after a fault, a drill or a change of a parameter, what that did (o: another event); "
+        "faults: x breaks a part, d holds a drill, m mends; and the parameters of one pipeline: enter changes one, / "
+        "looks for some, p goes to the next pipeline. ≠ stands before a value that is not the catalog's."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "fault", "Fault", tooltip="Break a part of a pipeline for a while"),
@@ -149,7 +150,8 @@ class PipelinesView(View):
         wanted = 1 + min(len(snapshot.lanes), 2 if self.has_class("-short") else 5)
         if panel.styles.height is None or panel.styles.height.value != wanted:
             panel.styles.height = wanted
-        panel.show(lambda w, h: room_rows(snapshot, room.of(snapshot), w)[:h], title=room_title(snapshot))
+        title = room_title(snapshot, is_past=self.dashboard.travel.replay is not None)
+        panel.show(lambda w, h: room_rows(snapshot, room.of(snapshot), w)[:h], title=title)
 
     def _paint_charts(self, snapshot: Snapshot) -> None:
         now_s = snapshot.at_ps / PS_PER_S

@@ -93,8 +93,9 @@ class RaceView(View):
         wanted = 1 + race_rows.score_height(snapshot, self.size.width, is_short=is_short)
         if score.styles.height is None or score.styles.height.value != wanted:
             score.styles.height = wanted
-        rooms = self.dashboard.room.of(snapshot) if self.dashboard.room.is_there else []
-        brief = [room_brief(rooms, lane.info.name) for lane in snapshot.lanes]
+        room, is_now = self.dashboard.room, self.dashboard.travel.replay is None
+        rooms = room.of(snapshot) if room.is_there and is_now else []
+        brief = [room_brief(rooms, lane) for lane in snapshot.lanes]
         score.show(
             lambda w, h: race_rows.score_rows(snapshot, w, is_short=is_short, rooms=brief)[:h],
             title=f"Budgets kept: now is the last {snapshot.window_ps // PS_PER_S} s",

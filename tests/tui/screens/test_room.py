@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from msgspec import structs
 from support.feeds import playground
 from textual.pilot import Pilot
 
 from subsecond.agents.study.room_messages import LaneRoom, RoomAnswer, RoomQuestion
-from subsecond.engine.feed import Hello
+from subsecond.engine.feed import Gauges, Hello, Message
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.room import Room
 from subsecond.tui.screens.panel import Panel
@@ -111,5 +113,53 @@ def test_the_gauge_says_what_it_is(kit: SimpleNamespace) -> None:
         app.screen.query_one("#room", Panel).focus()
         await kit.press(app, pilot, "question_mark")
         assert "Room for more: how many more sessions" in kit.text_of(app)
+        await kit.press(app, pilot, "escape")
+        app.screen.query_one("#parameters").focus()
+        await kit.press(app, pilot, "question_mark")
+        inside = " ".join(line.split("│")[1] for line in kit.text_of(app).splitlines() if line.count("│") > 1)
+        assert "not even 1 that a single one would miss" in " ".join(inside.split())
 
-    kit.run(body, search=AtOnce())
+    kit.run(body, size=(200, 60), search=AtOnce())
+
+
+def broken() -> list[Message]:
+    """The recorded minute, with a fault at its end in the second pipeline."""
+    gauges = next(m for m in reversed(MESSAGES) if isinstance(m, Gauges) and m.lane == 1)
+    return [*MESSAGES, structs.replace(gauges, faults=("gpu_down 0",))]
+
+
+def test_while_something_is_broken_it_says_what_it_leaves_out(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await answered(kit, app, pilot)
+        text = kit.text_of(app)
+        assert "Room if nothing were broken: coding" in text
+        assert "room for about 11 more coding" in text
+        await kit.press(app, pilot, "1")
+        first = next(line for line in kit.text_of(app).splitlines() if "A trn-cs3" in line)
+        assert first.count("room ") == 1, "nothing is claimed of a pipeline in which something is broken"
+        assert "room ~11 coding, 0 voice, 0:00 ago" in first
+
+    kit.run(body, broken(), search=AtOnce())
+
+
+def test_in_the_past_it_is_about_then(kit: SimpleNamespace, tmp_path: Path) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await answered(kit, app, pilot)
+        await kit.press(app, pilot, "left_square_bracket")
+        await kit.until(app, pilot, lambda: app.travel.replay is not None and not app.travel.shown.is_jumping)
+        assert "Room for more then while budgets hold: coding" in kit.text_of(app)
+        await kit.press(app, pilot, "1")
+        assert "room " not in kit.text_of(app)
+
+    kit.run(body, kit.record(tmp_path / "minute.subsecond"), search=AtOnce())
+
+
+def test_the_age_goes_before_the_words_do(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await answered(kit, app, pilot)
+        text = kit.text_of(app)
+        assert "B gpu      not even 1 coding !   not even 1 voice !" in text
+        assert "A trn-cs3  room for ~11 coding   ~8 voice too many !" in text
+        assert " ago" not in text
+
+    kit.run(body, size=(60, 16), search=AtOnce())
