@@ -28,6 +28,7 @@ PS_PER_S = 10**12
 _UNTOLD = (
     "This service or recording does not say what its pipelines are made of and what that costs: it is an older one."
 )
+_LINE = "The line begins with turns in time."
 _SOURCE = "Where the number under the cursor comes from, and how far to trust it; o shows all of it."
 
 
@@ -90,7 +91,7 @@ class EconomicsView(View):
         yield LiveTable(rows.MACHINES, id="machines", empty="No machine is known.")
         yield LiveTable(rows.FIGURES, id="figures", empty="No cost is known.")
         with Horizontal(id="bottom"):
-            yield LineChart("break-even", id="break-even", y_text=usd_text, empty="The line begins with turns in time.")
+            yield LineChart("break-even", id="break-even", y_text=usd_text, empty=_LINE)
             yield LiveTable(rows.TOKENS, id="tokens", empty="No price of this model by the token is known.")
         yield Panel("Source", id="source", empty=_SOURCE, help=_SOURCE)
 
@@ -133,10 +134,11 @@ class EconomicsView(View):
         more = _more("p", "next pair") if pairs > 1 else ""
         tokens.update(rows.service_rows(snapshot, pair))
         if pair is None or pair.device is None:
-            chart.border_title = f"Every price is public: there is no break-even{more}"
+            chart.border_title, chart.empty = f"{_why_none(snapshot, pair)}: no break-even{more}", "There is none."
             chart.update([], x_range=(0, 1))
             tokens.border_title = "USD per 1e6 tokens"
             return
+        chart.empty = _LINE
         name = device_name(pair.a.listed, pair.device)
         chart.border_title = f"USD per {name}-hour at which {pair.a.name} costs as {pair.b.name}{more}"
         tokens.border_title = f"{pair.a.lane.info.model} by the token, USD per 1e6"
@@ -237,6 +239,12 @@ class EconomicsView(View):
             self.dashboard.set_prices(self.dashboard.prices.next_basis(snapshot))
 
     def action_next_pair(self) -> None:
+        snapshot = self.dashboard.snapshot
+        pairs = [] if snapshot is None else pairs_of(moneys_of(snapshot, self.dashboard.prices))
+        if len(pairs) < 2:
+            what = "There is only one pair of pipelines." if pairs else "There are no two pipelines to compare."
+            self.notify(what, severity="warning", markup=False)
+            return
         self._pair += 1
         self.dashboard.redraw()
 
@@ -255,6 +263,13 @@ class EconomicsView(View):
 def _of(moneys: tuple[LaneMoney, ...], place: int) -> LaneMoney:
     """The lane of a place."""
     return next(money for money in moneys if money.place == place)
+
+
+def _why_none(snapshot: Snapshot, pair: Pair | None) -> str:
+    """Why there is no price at which two pipelines cost the same."""
+    if not all(lane.info.parts for lane in snapshot.lanes):
+        return "Parts and prices are not told"
+    return "One pipeline alone" if pair is None else "Every price is public"
 
 
 def _more(key: str, words: str) -> str:

@@ -207,6 +207,8 @@ def test_a_service_that_tells_no_prices_is_said_to(kit: SimpleNamespace) -> None
     async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
         await kit.press(app, pilot, "8")
         assert "does not say what its pipelines are made of" in words_of(kit, app)
+        assert "Parts and prices are not told: no break-even" in words_of(kit, app)
+        assert "is public" not in words_of(kit, app)
         for key in ("enter", "o", "h", "p", "L", "tab", "enter", "o", "tab", "o"):
             await kit.press(app, pilot, key)
         assert not isinstance(app.screen, PriceDialog | SourceDialog)
@@ -251,3 +253,11 @@ def test_help_names_the_keys(kit: SimpleNamespace) -> None:
         assert any("way of hire" in words for words in keys)
 
     kit.run(body, size=(120, 60))
+
+
+def test_one_pair_has_no_next(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        await kit.press(app, pilot, "8", "p")
+        assert [n.message for n in app._notifications] == ["There is only one pair of pipelines."]
+
+    kit.run(body)
