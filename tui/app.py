@@ -432,7 +432,7 @@ class SubsecondApp(App[None]):
     def _can_look_elsewhere(self) -> bool:
         events = () if self.snapshot is None else self.snapshot.events
         if not events:
-            self.notify("Nothing has happened: no fault, no drill, no parameter turned.", markup=False)
+            self.notify("No fault, no drill, no parameter turned since this dashboard watches.", markup=False)
         elif self.is_frozen:
             self.notify("The picture stands still: f lets it follow the run again.", markup=False)
         return bool(events) and not self.is_frozen
