@@ -47,6 +47,12 @@ class Event:
         """Places of the lanes that it is about."""
         return frozenset([fault.lane for fault in self.faults] if self.turned is None else [self.turned.lane])
 
+    def begin_ps(self, lane: int) -> int | None:
+        """When it began on a lane; None: it leaves that alone."""
+        if self.turned is not None:
+            return self.at_ps if self.turned.lane == lane else None
+        return min((fault.at_ps for fault in self.faults if fault.lane == lane), default=None)
+
     @property
     def last_ps(self) -> int:
         """When the last of its faults began."""
@@ -70,6 +76,11 @@ class Events:
     def all(self) -> tuple[Event, ...]:
         """Those that are remembered, the latest last."""
         return tuple(self._events)
+
+    def next_ps(self, event: Event, lane: int) -> int | None:
+        """When the next event after one strikes a lane; None: none has."""
+        begins = [later.begin_ps(lane) for later in self._events if later.number != event.number]
+        return min((at_ps for at_ps in begins if at_ps is not None and at_ps > event.at_ps), default=None)
 
     def add_fault(self, fault: FaultNote) -> Event | None:
         """Take a fault that has begun, or that is told again with another end; gives the event that begins with it."""

@@ -154,8 +154,10 @@ class Model:
         return FormerRun([lane.ended() for lane in self._lanes], [lane.lines for lane in self._lanes], self._at_ps)
 
     def _begin(self, event: Event | None) -> None:
+        logs = [lane.ended() for lane in self._lanes]
         if event is not None:
-            self._effects.begin(event, [lane.ended() for lane in self._lanes])
+            self._effects.begin(event, logs)
+        self._effects.cut(logs)
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -121,6 +121,10 @@ class RecoveryTracker:
             end = start_ps + took_ps if end_ps is None else end_ps
             self._waiting.append((start_ps[own], took_ps[own], end[own]))
 
+    def cut(self, horizon_ps: int) -> None:
+        """Look only so far after the event."""
+        self._horizon_ps = horizon_ps
+
     def look(self, known: Known, last_begin_ps: int, end_ps: int | None = None) -> RecoverySoFar:
         """Take in what has become known.
 

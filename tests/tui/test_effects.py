@@ -117,7 +117,8 @@ def test_counts_are_those_of_the_turns_whenever_they_were_told(
         for kind, agent in enumerate(HELLO.agents):
             own = [t for t in ended if (t.lane, t.agent) == (lane, kind) and t.state != TurnState.CANCELLED]
             effect = found.kinds[lane][kind]
-            spans = ((effect.before, before, begin), (effect.since, begin, begin + WATCH_S * S))
+            until = events[1].at_ps if lane == number == 0 else begin + WATCH_S * S
+            spans = ((effect.before, before, begin), (effect.since, begin, until))
             for tallied, low, high in spans:
                 there = [t for t in own if low <= t.end_ps < high]
                 took = sorted(FOREVER if t.state == TurnState.FAILED else t.latency_ps for t in there)
@@ -128,7 +129,10 @@ def test_counts_are_those_of_the_turns_whenever_they_were_told(
                 assert tallied.met == len(there) - tallied.failed - len(late)
                 assert tallied.p95_ps == (took[math.ceil(0.95 * len(took)) - 1] if took else None)
                 assert tallied.worst_ps == max((t.latency_ps for t in there), default=0)
-            assert effect.under_way == sum(t.start_ps < begin <= t.end_ps for t in own)
+            every = [t for t in ended if (t.lane, t.agent) == (lane, kind)]
+            waited = [until - t.start_ps for t in every if t.start_ps < until <= t.end_ps]
+            assert effect.worst_ps == max([effect.since.worst_ps, *waited])
+            assert effect.under_way == sum(t.start_ps < begin <= t.end_ps < until for t in own)
 
 
 def test_beyond_what_is_kept_exactly_p95_is_that_of_a_histogram() -> None:
@@ -226,3 +230,16 @@ def test_a_run_of_other_agents_is_compared_with_nothing() -> None:
     model = Model(msgspec.structs.replace(HELLO, run="again", agents=("coding", "other")), former=former)
     model.add(Notice("info", "a: network_ms is 9.0; the run starts anew"))
     assert model.events == ()
+
+
+def test_what_comes_of_the_next_event_is_not_of_the_one_before() -> None:
+    calm = [turn(lane, n, 1000 * n, 400) for lane in range(2) for n in range(20, 200)]
+    slow = [turn(lane, n, 1000 * n, 48_000) for lane in range(2) for n in range(240, 260)]
+    found = effect_of([fault(60), *calm, fault(195), *slow], 0)
+    assert found.cuts_ps == (195 * S, None)
+    struck, other = found.kinds[0][0], found.kinds[1][0]
+    assert (struck.since.turns, struck.worst_ps) == (135, max(4 * S // 10, 195 * S - 192 * S))
+    assert len(struck.since_line.p95_ps) == 195 - 30
+    assert other.worst_ps == 48 * S
+    late = effect_of([*calm, *slow, fault(60), fault(195)], 0)  # told afterwards
+    assert (late.kinds[0][0].since, late.kinds[0][0].worst_ps) == (struck.since, struck.worst_ps)

@@ -18,15 +18,15 @@ __all__ = ["EffectPanel"]
 _HELP = (
     "What the last fault, drill or change of a parameter did: for each pipeline the turns that ended before it (three "
     "minutes at most, and not before the event in front of it) beside those that have ended since, whenever they "
-    "began. p95 counts failed turns as ones that never end; kept: the share that kept the first budget of their kind; "
-    "lost: failed since; late: answered beyond that budget since; worst: the longest wait since, of open turns too. "
-    "As before: how long after the event p95 was back within 10 % and stayed there, by the turns that begin in a "
-    "sliding window over two widths, as `subsecond drill` has it; of few turns p95 swings by itself, and that takes "
-    "long. This is before and after, not with and without: a live run has no twin in which nothing happened, and what "
-    "the load does by itself is in it. `subsecond drill` has that twin, and a recording has it too: W, in the past or "
-    "in a recording, runs it again without its faults. o shows another event, then none; O compares with what was "
-    "before the first one. A run that began anew starts cold: nothing is marked beside the end of the run before. "
-    "Dotted lines with small letters: what was before."
+    "began, up to the next event that strikes the same pipeline. p95 counts failed turns as ones that never end; kept: "
+    "the share that kept the first budget of their kind; lost: failed since; late: answered beyond that budget since; "
+    "worst: the longest wait since, of open turns too. As before: how long after the event p95 was back within 10 % "
+    "and stayed there, by the turns that begin in a sliding window over two widths, as `subsecond drill` has it; of "
+    "few turns p95 swings by itself, and that takes long. This is before and after, not with and without: a live run "
+    "has no twin in which nothing happened, and what the load does by itself is in it. `subsecond drill` has that "
+    "twin, and a recording has it too: W, in the past or in a recording, runs it again without its faults. o shows "
+    "another event, then none; O compares with what was before the first one. A run that began anew starts cold: "
+    "nothing is marked beside the end of the run before. Dotted lines with small letters: what was before."
 )
 
 

@@ -27,6 +27,8 @@ _SPANS_S = (60, 120, 180, 300, 600, 900, 1200)
 _MOST_ROWS = 8
 #: Shares that differ by less are the same.
 _POINT = 0.005
+#: Turns before and since of which a difference is marked: one by itself says nothing.
+_LEAST_TURNS = 5
 _HEAD = ("", "", "p95", "since", "kept", "since", "lost", "late", "worst", "as before")
 
 
@@ -47,7 +49,18 @@ def event_words(event: Event, lanes: Sequence[LaneInfo]) -> str:
 def effect_title(snapshot: Snapshot, effect: Effect) -> str:
     """Which event it is."""
     lanes = [lane.info for lane in snapshot.lanes]
-    return f"Since {clock_words(effect.event.at_ps)}: {event_words(effect.event, lanes)}"
+    return f"Since {clock_words(effect.event.at_ps)}{_cut_words(effect, lanes)}: {event_words(effect.event, lanes)}"
+
+
+def _cut_words(effect: Effect, lanes: Sequence[LaneInfo]) -> str:
+    """Up to when its turns are counted, if another event has struck the same lanes since."""
+    cuts = {lane: cut for lane, cut in enumerate(effect.cuts_ps) if cut is not None}
+    if not cuts:
+        return ""
+    if len(cuts) == len(lanes) and len(set(cuts.values())) == 1:
+        return f" to {clock_words(effect.since_ps)}, the next event"
+    parts = [f"on {lanes[lane].name} to {clock_words(cut)}" for lane, cut in cuts.items()]
+    return f" ({', '.join(parts)}, the next event)"
 
 
 def effect_kinds(snapshot: Snapshot, agent: int, *, is_short: bool) -> list[int]:
@@ -92,7 +105,8 @@ def _cells(snapshot: Snapshot, effect: Effect, lane: int, kind: int) -> Iterator
     found = effect.kinds[lane][kind]
     before, since, is_struck = found.before, found.since, lane in effect.event.lanes
     is_cold = effect.against.is_restart  # caches fill and sessions come: everything differs from a run that is warm
-    is_marked = is_struck and not is_cold
+    is_few = min(before.turns, since.turns) < _LEAST_TURNS
+    is_marked = is_struck and not is_cold and not is_few
     is_slower = is_marked and _is_above(since.p95_ps, before.p95_ps)
     is_worse = is_marked and _is_below(since.share, before.share)
     yield f"{lane_mark(lane)} {snapshot.lanes[lane].info.name}", f"line{lane % 4}"
@@ -107,7 +121,11 @@ def _cells(snapshot: Snapshot, effect: Effect, lane: int, kind: int) -> Iterator
     if not is_struck:
         yield "not struck", "quiet"
     else:
-        yield ("cold start", "quiet") if is_cold else _recovery(found.recovery)
+        words, ink = _recovery(found.recovery, is_cut=effect.cuts_ps[lane] is not None)
+        is_few = min(before.turns, since.turns + found.waiting) < _LEAST_TURNS
+        yield (
+            ("cold start", "quiet") if is_cold else ("few turns", "quiet") if is_few and ink == "bad" else (words, ink)
+        )
 
 
 def _is_above(since: int | None, before: int | None) -> bool:
@@ -122,7 +140,7 @@ def _took(ps: int | None) -> str:
     return "lost" if ps is not None and ps >= FOREVER else time_text(ps)
 
 
-def _recovery(recovery: RecoverySoFar) -> tuple[str, str]:
+def _recovery(recovery: RecoverySoFar, *, is_cut: bool) -> tuple[str, str]:
     """How far p95 has come back."""
     if not recovery.width_ps or (not recovery.is_known and recovery.before_ps is not None):
         return NOTHING, "quiet"
@@ -132,6 +150,8 @@ def _recovery(recovery: RecoverySoFar) -> tuple[str, str]:
         return ("never left", "plain") if recovery.after_ps == 0 else (f"after {time_text(recovery.after_ps)}", "good")
     if not recovery.is_away:
         return "so far", "plain"
+    if is_cut:
+        return "!not by then", "bad"
     return ("!not any more" if recovery.is_over else "!not yet"), "bad"
 
 

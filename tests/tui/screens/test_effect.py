@@ -55,8 +55,8 @@ def test_o_goes_from_one_event_to_the_one_before_and_to_none(kit: SimpleNamespac
         for _ in range(3):
             await kit.press(app, pilot, "o")
             seen.append(title(app))
-        last = "Since 0:45.0: gpu.network_ms is 9 ms"
-        assert seen == [last, "Since 0:30.0: decode 0 down on trn-cs3", "", last]
+        last, cut = "Since 0:45.0: gpu.network_ms is 9 ms", "(on gpu to 0:45.0, the next event)"
+        assert seen == [last, f"Since 0:30.0 {cut}: decode 0 down on trn-cs3", "", last]
 
     kit.run(body, [*MESSAGES, DOWN, TURNED])
 
@@ -92,7 +92,7 @@ def test_the_help_says_what_is_paired_and_what_is_not(kit: SimpleNamespace) -> N
         await kit.press(app, pilot, "4")
         app.screen.query_one("#effect", Panel).focus()
         await kit.press(app, pilot, "question_mark")
-        assert "before and after, not with and without" in " ".join(kit.text_of(app).split()).replace("│ ", "")
+        assert "after, not with and without" in kit.text_of(app)
 
     kit.run(body, [*MESSAGES, DOWN], size=(200, 60))
 
