@@ -18,6 +18,8 @@ from .text import finite, ms_text, share_words
 __all__ = ["DrillsStudy", "study_of"]
 
 _PICTURES = ("p95 over time", "in budget over time")
+#: Of the lines without a fault and with it.
+_SIGNS = ("○", "●")
 #: What stands for the scenario's own policy.
 _OWN = "as the scenario has it"
 
@@ -42,9 +44,9 @@ class DrillsStudy:
     kind: str = "drill"
     about: str = (
         "The same sessions without a fault and with it. A row is a drill on a pipeline and a kind of agents; the "
-        "picture shows its turns over time, by the window in which they began, and │ is where the fault begins. p "
-        "chooses p95 or the share in budget, o the policy. A line at the upper edge: a turn in twenty or more failed. "
-        "Enter shows all of a row."
+        "picture shows its turns over time, by the window in which they began, ○ without the fault and ● "
+        "with it, and │ is where it begins. p chooses p95 or the share in budget, o the policy. A line at the upper "
+        "edge: a turn in twenty or more failed. Enter shows all of a row."
     )
     problem: str = ""
     is_large: bool = False
@@ -158,7 +160,7 @@ def _line(number: int, name: str, strip: StripDoc, picture: int, top: float) -> 
     else:
         pairs = zip(strip.p95_ms, strip.failed, strict=True)
         ys = tuple(top if has_failed else finite(value) for value, has_failed in pairs)
-    return ChartLine(number, name, tuple(strip.begin_s), ys)
+    return ChartLine(number, name, tuple(strip.begin_s), ys, sign=_SIGNS[number])
 
 
 def _back(kind: KindDoc) -> str:

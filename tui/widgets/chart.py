@@ -39,6 +39,7 @@ class ChartLine:
         xs: as in `x_range`: seconds, say.
         ys: None where there is no value: the line has a gap there.
         is_ghost: what was before: drawn sparsely under the others, with a small letter at its end.
+        sign: what stands for it, one cell wide, where the lines are not of pipelines; empty: its pipeline's letter.
     """
 
     lane: int
@@ -46,6 +47,12 @@ class ChartLine:
     xs: Sequence[float]
     ys: Sequence[float | None]
     is_ghost: bool = False
+    sign: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What stands for it."""
+        return self.sign or lane_mark(self.lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ class LineChart(Canvas):
         for one in (line for line in data.lines if not line.is_ghost):
             last = next((y for y in reversed(one.ys) if y is not None), None)
             ink = line_ink(one.lane)
-            x = line.put(x + 2, lane_mark(one.lane), ink)
+            x = line.put(x + 2, one.mark, ink)
             x = line.put(x, f" {one.name} ", "plain")
             x = line.put(x, "-" if last is None else self._y_text(last), ink)
         if any(one.is_ghost for one in data.lines):
@@ -217,7 +224,7 @@ def _within(line: ChartLine, low: float, high: float) -> ChartLine:
         if low <= x <= high:
             xs.append(float(x))
             ys.append(float(y) if y is not None and math.isfinite(y) else None)
-    return ChartLine(line.lane, line.name, tuple(xs), tuple(ys), line.is_ghost)
+    return ChartLine(line.lane, line.name, tuple(xs), tuple(ys), line.is_ghost, line.sign)
 
 
 def _row_of(value: float, top: float, rows: int) -> int:
@@ -291,5 +298,4 @@ def _letters(data: _Data, rows: list[Line], label: int, columns: int, height: in
         while (x, y) in taken and x > 0:
             x -= 1
         taken.add((x, y))
-        mark = lane_mark(line.lane)
-        rows[y].mark(label + x, mark.lower() if line.is_ghost else mark, _ink(line))
+        rows[y].mark(label + x, line.mark.lower() if line.is_ghost else line.mark, _ink(line))
