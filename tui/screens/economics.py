@@ -15,7 +15,7 @@ from subsecond.tui.money import device_name, symbols_of, usd_text, way_words
 from subsecond.tui.screens import economics_rows as rows
 from subsecond.tui.screens.base import View
 from subsecond.tui.screens.panel import Panel, row, wrapped
-from subsecond.tui.screens.price_dialog import PriceDialog
+from subsecond.tui.screens.price_dialog import PriceDialog, PriceQuestion
 from subsecond.tui.screens.source_dialog import SourceDialog
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.widgets.canvas import Row
@@ -113,6 +113,11 @@ class EconomicsView(View):
         figures.update(rows.cost_rows(moneys, symbols))
         self._paint_bottom(snapshot, pair, len(pairs_of(moneys)))
         self._paint_words("#source", list(self._source(snapshot)))
+        dialog = self.app.screen
+        if isinstance(dialog, PriceDialog):  # above this screen: it says what holds now
+            question = self._price_question(snapshot)
+            if question is not None:
+                dialog.look(question)
 
     def _fit_machines(self, parts: int) -> None:
         """Room for every part, as long as the costs keep some."""
@@ -190,34 +195,30 @@ class EconomicsView(View):
         if snapshot is None or event.table.id is None:
             return
         self._looked_at = event.table.id
-        lines = self._source(snapshot)
-        if event.table.id == "machines":
-            self._ask_price(snapshot, str(event.key), lines)
+        question = self._price_question(snapshot) if event.table.id == "machines" else None
+        if question is not None:
+            self.app.push_screen(PriceDialog(question, place=self._pair))
         else:
             self.action_source()
 
-    def _ask_price(self, snapshot: Snapshot, key: str, about: list[str]) -> None:
+    def _price_question(self, snapshot: Snapshot) -> PriceQuestion | None:
+        """What is asked of the machine under the cursor, at the load of a snapshot; None: there is no machine."""
+        key = self.query_one("#machines", LiveTable).cursor_key
+        if not isinstance(key, str):
+            return None
         lane, _, place = key.partition("/")
         moneys = moneys_of(snapshot, self.dashboard.prices)
         money = _of(moneys, int(lane))
         listed, told = money.listed.parts[int(place)], money.lane.info.parts[int(place)]
+        about = list(rows.part_source(money, money.cost.parts[int(place)], told))
         pair = self._chosen(moneys)
         is_asked = pair is not None and pair.device == told.device
         found = pair.break_even(*pair.now).usd_per_device_hour if pair is not None and is_asked else None
-        name = device_name(money.listed, told.device)
         words = [told.label, *about[: -1 if told.owning is not None else None]]  # the inputs of an estimate are many
         if found is not None and pair is not None:
             words.append(f"{pair.a.name} costs as much per turn in time as {pair.b.name} at {usd_text(found)} USD")
-        self.app.push_screen(
-            PriceDialog(
-                told.device,
-                name,
-                "\n".join(words),
-                listed=listed.rate.usd_per_device_hour,
-                break_even=found,
-                place=self._pair,
-            )
-        )
+        name = device_name(money.listed, told.device)
+        return PriceQuestion(told.device, name, "\n".join(words), listed.rate.usd_per_device_hour, found)
 
     def action_source(self) -> None:
         """Show where the numbers under the cursor come from, in full."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,20 +21,35 @@ from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.steps import steps_of
 from subsecond.tui.widgets.slider import Slider
 
-__all__ = ["PriceDialog"]
+__all__ = ["PriceDialog", "PriceQuestion"]
 
 #: Dearest price of a device-hour that is taken for one, in USD.
 MOST_USD = 1e6
 _HINT = "Enter sets it; d: no price of your own; or type one. Escape closes."
 
 
+@dataclass(frozen=True, slots=True)
+class PriceQuestion:
+    """The price that is asked for, at the load of a moment.
+
+    Attributes:
+        device: the catalog's name; `name`: for people.
+        about: where its present price comes from.
+        listed, break_even: USD per device-hour; None: there is none.
+    """
+
+    device: str
+    name: str
+    about: str
+    listed: float | None
+    break_even: float | None
+
+
 class PriceDialog(ValueDialog):
     """What an hour of a device is said to cost, and what another price would make of the comparison.
 
     Args:
-        device: the catalog's name; `name`: for people.
-        about: where its present price comes from.
-        listed, break_even: USD per device-hour; None: there is none.
+        question: as it is on opening; `look` gives it a later one.
         place: of the pair that is compared.
     """
 
@@ -46,31 +62,46 @@ class PriceDialog(ValueDialog):
         Binding("d", "default", "As listed", tooltip="Have no price of your own"),
     ]
 
-    def __init__(
-        self, device: str, name: str, about: str, *, listed: float | None, break_even: float | None, place: int
-    ) -> None:
+    def __init__(self, question: PriceQuestion, *, place: int) -> None:
         super().__init__()
-        self._device, self._name, self._about = device, name, about
-        self._listed, self._break_even, self._place = listed, break_even, place
+        self._question, self._device, self._place = question, question.device, place
+        #: What is in the field while no price was chosen.
+        self._offered = ""
 
     def compose(self) -> ComposeResult:
         with Vertical() as box, VerticalScroll(can_focus=False):
-            box.border_title = f"USD per {self._name}-hour"
-            yield Static(self._about, markup=False)
+            box.border_title = f"USD per {self._question.name}-hour"
+            yield Static(self._question.about, id="about", markup=False)
             yield Slider()
             yield Input(compact=True, select_on_focus=False)
             yield Static("", id="effect", markup=False)
             yield Static(_HINT, markup=False)
 
     def on_mount(self) -> None:
-        own = self.dashboard.prices.own.get(self._device)
-        known = [price for price in (own, self._listed, self._break_even) if price]
+        self._offer()
+        self.query_one(Slider).focus()
+
+    def _offer(self) -> None:
+        """Begin with one's own price, the listed one or the break-even."""
+        own, listed = self.dashboard.prices.own.get(self._device), self._question.listed
+        known = [price for price in (own, listed, self._question.break_even) if price]
         value = _rounded(known[0]) if known else 10.0
-        steps = steps_of(value if self._listed is None else self._listed, value, "USD/h", Domain(0.0, MOST_USD))
+        steps = steps_of(value if listed is None else listed, value, "USD/h", Domain(0.0, MOST_USD))
         slider = self.query_one(Slider)
-        slider.update(steps, value, words=lambda usd: f"{usd_text(usd)} USD", default=self._listed)
-        slider.focus()
-        self.write(f"{value:.12g}")
+        slider.update(steps, value, words=lambda usd: f"{usd_text(usd)} USD", default=listed)
+        self._offered = f"{value:.12g}"
+        self.write(self._offered)
+
+    def look(self, question: PriceQuestion) -> None:
+        """Say what holds at a later moment; a price that was chosen stays."""
+        if question.device != self._device or not self._offered:
+            return
+        if question != self._question:
+            self._question = question
+            self.query_one("#about", Static).update(question.about)
+            if self.typed == self._offered:
+                self._offer()
+        self.tell()
 
     # -- choosing
 

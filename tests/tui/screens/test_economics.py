@@ -261,3 +261,29 @@ def test_one_pair_has_no_next(kit: SimpleNamespace) -> None:
         assert [n.message for n in app._notifications] == ["There is only one pair of pipelines."]
 
     kit.run(body)
+
+
+def test_the_price_dialog_follows_the_load_until_a_price_is_chosen(kit: SimpleNamespace) -> None:
+    half = len(MESSAGES) // 2
+    later = list(MESSAGES[half:])
+
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        async def go_on(count: int) -> tuple[float, str, str]:
+            for message in later[:count]:
+                app.travel.home.take(message)
+            del later[:count]
+            await kit.settle(app, pilot)
+            texts = [str(app.screen.query_one(which, Static).render()) for which in ("#about", "#effect")]
+            return app.screen.query_one(Slider).value, *texts
+
+        await kit.press(app, pilot, "8", "down", "enter")
+        assert isinstance(app.screen, PriceDialog)
+        first, second = await go_on(0), await go_on(half // 2)
+        assert all(one != other for one, other in zip(first, second, strict=True))
+        await kit.press(app, pilot, "right")
+        chosen, after = await go_on(0), await go_on(half)
+        assert chosen[0] == after[0]
+        assert chosen[1] != after[1]
+        assert chosen[2] != after[2]
+
+    kit.run(body, MESSAGES[:half])
