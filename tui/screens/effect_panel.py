@@ -59,7 +59,10 @@ class EffectPanel(Vertical):
         wanted = 1 + len(rows) - is_short
         if panel.styles.height is None or panel.styles.height.value != wanted:
             panel.styles.height = wanted
-        panel.show(lambda _width, height: rows[:height], title=effect_rows.effect_title(snapshot, effect))
+        title = effect_rows.effect_title(snapshot, effect)
+        if len(kinds) < len(snapshot.hello.agents):
+            title = f"{snapshot.hello.agents[agent]} (k: other)  {title}"
+        panel.show(lambda _width, height: rows[:height], title=title)
         charts.display = not is_short
         if is_short:
             return
