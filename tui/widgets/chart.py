@@ -142,7 +142,7 @@ class LineChart(Canvas):
         line = Line(width)
         x = line.put(0, self._title, "strong")
         for one in (line for line in data.lines if not line.is_ghost):
-            last = next((y for y in reversed(one.ys) if y is not None), None)
+            last = one.ys[-1] if one.ys else None  # where a line has ended, its last value is not that of now
             ink = line_ink(one.lane)
             x = line.put(x + 2, one.mark, ink)
             x = line.put(x, f" {one.name} ", "plain")

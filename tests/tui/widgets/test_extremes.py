@@ -206,3 +206,14 @@ def test_speech(lanes, budget, at_ps, spoken_ps, size):
     widget = SpeechTimeline()
     widget.update(lanes, stages=STAGES, budget_ps=budget, at_ps=at_ps, spoken_ps=spoken_ps)
     _check(widget, size)
+
+
+def test_the_legend_has_the_value_at_the_end_of_a_line_not_an_old_one() -> None:
+    chart = LineChart("p95")
+    lines = [ChartLine(0, "gone", range(4), [1e12, 2e12, None, None]), ChartLine(1, "there", range(4), [3e12] * 4)]
+    chart.update(lines, x_range=(0, 4))
+    rows = chart.draw(80, 8)
+    assert rows is not None
+    legend = "".join(text for text, _ in rows[0])
+    assert "A gone -" in legend
+    assert "B there 3.00 s" in legend
