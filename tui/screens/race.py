@@ -38,11 +38,14 @@ class RaceView(View):
     ABOUT = (
         "The same sessions run on every pipeline. On top the verdict; then, for each pipeline and kind of agents, the "
         "median and the 95th percentile of the turns of the last minute and of the run, and the share that kept each "
-        "budget. Below, turns that are under way fill in stage by stage against their budget. │ in the chart is the "
-        "last fault, drill or change of a parameter, while it is looked at: 4 shows what it did, o marks another."
+        "budget. Below, turns that are under way fill in stage by stage against their budget. Every │ in the chart is "
+        "a fault, a drill or a change of a parameter; the last one is named, or that which o looks at: 4 shows what "
+        "it did."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "app.next_event", "Effect", show=False, tooltip="Mark the event before; after the first one, none")
+        Binding(
+            "o", "app.next_event", "Effect", show=False, tooltip="Name the event before; after the first one, the last"
+        )
     ]
     DEFAULT_CSS = """
     RaceView {
@@ -127,16 +130,19 @@ class RaceView(View):
         chart = self.query_one(which, LineChart)
         chart.border_title = f"p95 over 10 s, {snapshot.hello.agents[agent]}"
         now_s = snapshot.at_ps / PS_PER_S
-        limit, effect = snapshot.limit_ps(agent), snapshot.effect
-        if effect is not None:
-            lanes = [lane.info for lane in snapshot.lanes]
-            event = f"│ {clock_words(effect.event.at_ps)} {event_words(effect.event, lanes)}"
-            chart.border_title = Content(f"p95 over 10 s, {snapshot.hello.agents[agent]}  {event}")
+        from_s = max(0.0, now_s - min(CHART_S, SERIES_S))
+        events = [event for event in snapshot.events if from_s <= event.at_ps / PS_PER_S <= now_s]
+        if events:
+            looked_at = None if snapshot.effect is None else snapshot.effect.event.number
+            event = next((event for event in events if event.number == looked_at), events[-1])
+            words = event_words(event, [lane.info for lane in snapshot.lanes])
+            name = snapshot.hello.agents[agent]
+            chart.border_title = Content(f"p95 over 10 s, {name}  │ {clock_words(event.at_ps)} {words}")
         chart.update(
             race_rows.chart_lines(snapshot, agent),
-            x_range=(max(0.0, now_s - min(CHART_S, SERIES_S)), max(now_s, 20.0)),
-            budget=limit,
-            mark_x=None if effect is None else effect.event.at_ps / PS_PER_S,
+            x_range=(from_s, max(now_s, 20.0)),
+            budget=snapshot.limit_ps(agent),
+            marks=[event.at_ps / PS_PER_S for event in events],
         )
 
     def _other(self, snapshot: Snapshot) -> str:

@@ -63,7 +63,7 @@ class _Data:
     top: float
     budget: float | None
     budget_word: str
-    mark_x: float | None
+    marks: tuple[float, ...]
     ticks: tuple[tuple[float, str], ...]
 
 
@@ -105,6 +105,7 @@ class LineChart(Canvas):
         budget: float | None = None,
         budget_word: str = "budget",
         mark_x: float | None = None,
+        marks: Sequence[float] = (),
         ticks: Sequence[tuple[float, str]] = (),
     ) -> None:
         """Show lines.
@@ -113,7 +114,7 @@ class LineChart(Canvas):
             x_range: the window, seconds; points outside are left out.
             y_max: upper end of the y axis (its lower end is 0); None: a round number above values and budget.
             budget: y of the budget line; None: there is none. `budget_word`: what the legend calls it.
-            mark_x: x of a mark (the moment that is shown in a rewind); None: no mark.
+            mark_x: x of a mark (the moment that is shown in a rewind); None: no mark. `marks`: of more.
             ticks: places on the x axis with their labels, from left to right; empty: its ends are written.
         """
         low, high = x_range
@@ -122,7 +123,8 @@ class LineChart(Canvas):
         if high > low and any(sum(y is not None for y in line.ys) >= 2 for line in drawn):
             values = [y for line in drawn for y in line.ys if y is not None]
             top = y_max if y_max is not None and y_max > 0 else round_above(max([*values, budget or 0.0]))
-            self._data = _Data(drawn, low, high, top, budget, budget_word, mark_x, tuple(ticks))
+            at = tuple(marks) if mark_x is None else (*marks, mark_x)
+            self._data = _Data(drawn, low, high, top, budget, budget_word, at, tuple(ticks))
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Row] | None:
@@ -177,7 +179,7 @@ class LineChart(Canvas):
             texts[middle] = data.top * (1 - middle / (height - 1))
         if budget_row is not None and data.budget is not None and data.budget <= data.top:
             texts[budget_row] = data.budget
-        mark = None if data.mark_x is None else int((data.mark_x - data.low) / (data.high - data.low) * columns)
+        marks = [int((x - data.low) / (data.high - data.low) * columns) for x in data.marks]
         rows = []
         for y in range(height):
             line = Line(width)
@@ -186,7 +188,7 @@ class LineChart(Canvas):
                 line.put_right(self._y_text(texts[y]), ink, end=label - 1)
             blank, blank_ink = ("╌", "budget") if y == budget_row else (" ", "plain")
             cells, inks = [blank] * columns, [blank_ink] * columns
-            if mark is not None and 0 <= mark < columns:
+            for mark in (mark for mark in marks if 0 <= mark < columns):
                 cells[mark], inks[mark] = "│", "strong"
             for one, dots in zip(data.lines, bits, strict=True):
                 _overlay(dots, y * columns, columns, _ink(one), cells, inks)

@@ -13,6 +13,7 @@ from subsecond.engine.feed import FaultNote, Hello, Notice, TurnEnd
 from subsecond.tui.app import SubsecondApp
 from subsecond.tui.screens.effect_panel import EffectPanel
 from subsecond.tui.screens.panel import Panel
+from subsecond.tui.widgets.chart import LineChart
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 S = 10**12
@@ -110,3 +111,17 @@ def test_a_cold_start_is_said_and_nothing_is_marked(kit: SimpleNamespace) -> Non
 
     slow = [msgspec.structs.replace(m, latency_ps=60 * S) if isinstance(m, TurnEnd) else m for m in MESSAGES[1:]]
     kit.run(body, [*MESSAGES, anew, notice, *slow], size=(120, 40))
+
+
+def test_the_race_marks_what_happened_in_the_time_it_shows(kit: SimpleNamespace) -> None:
+    async def body(app: SubsecondApp, pilot: Pilot[None]) -> None:
+        for event in ("0:30.0 decode 0 down", "", "0:45.0 gpu.network_ms", "0:30.0 decode 0 down"):
+            await kit.press(app, pilot, "o")
+            head = str(app.screen.query_one("#chart", LineChart).border_title)
+            assert (event or "0:45.0 gpu.network_ms") in head
+            chart = app.screen.query_one("#chart", LineChart)
+            rows = chart.draw(80, 12)
+            assert rows is not None
+            assert max("".join(text for text, _ in line).count("│") for line in rows) == 2
+
+    kit.run(body, [*MESSAGES, DOWN, TURNED])
