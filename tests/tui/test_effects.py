@@ -26,6 +26,7 @@ from subsecond.engine.feed import (
 from subsecond.engine.turns import TurnState
 from subsecond.tui.effects import BEFORE_S, WATCH_S, Effect
 from subsecond.tui.model import Model
+from subsecond.tui.screens.effect_rows import effect_rows
 from subsecond.tui.stats import EXACT
 
 S = 10**12
@@ -243,3 +244,16 @@ def test_what_comes_of_the_next_event_is_not_of_the_one_before() -> None:
     assert other.worst_ps == 48 * S
     late = effect_of([*calm, *slow, fault(60), fault(195)], 0)  # told afterwards
     assert (late.kinds[0][0].since, late.kinds[0][0].worst_ps) == (struck.since, struck.worst_ps)
+
+
+@pytest.mark.parametrize(("slow", "is_marked"), [(1, False), (8, True)])
+def test_one_turn_by_itself_marks_nothing(slow: int, is_marked: bool) -> None:
+    model = Model(HELLO)
+    calm = [turn(0, n, 1000 * n, 400) for n in range(20, 60)]
+    ended = [*calm, *(turn(0, n, 1000 * n, 3000) for n in range(64, 64 + slow))]
+    for message in (*ended, fault(60), clock(70)):
+        model.add(message)
+    snapshot = model.snapshot(0)
+    assert snapshot.effect is not None
+    text = "".join(words for line in effect_rows(snapshot, snapshot.effect, [0], 120) for words, _ in line)
+    assert ("!" in text) is is_marked
