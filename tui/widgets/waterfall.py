@@ -125,7 +125,7 @@ class Waterfall(Canvas):
             if names > 3:
                 line.put(2, fit(look.label, names - 3), "plain")
             if columns > 0:
-                low = min(columns - 1, int(before / end * columns))
+                low = max(0, min(columns - 1, int(before / end * columns)))  # a foreign file may have times below 0
                 high = max(low + 1, min(columns, round((before + ps) / end * columns)))
                 line.put(names + low, look.glyph * (high - low), look.ink)
                 if is_open and high < columns:

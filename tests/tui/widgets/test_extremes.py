@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -157,6 +157,7 @@ def test_lanes(lanes, agents, limits, size):
     _check(widget, size)
 
 
+@example([WaterfallLane(0, "", (0, 0, -HUGE, 0, 10**11), 2, 0, [], [])], None, (13, 1))
 @quick
 @given(
     st.lists(
