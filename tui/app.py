@@ -43,7 +43,7 @@ from subsecond.tui.screens.sessions import SessionsView
 from subsecond.tui.screens.study import StudyView
 from subsecond.tui.screens.turn import TurnView
 from subsecond.tui.screens.what_if_dialog import WhatIfDialog
-from subsecond.tui.screens.without_faults_dialog import WithoutFaultsDialog
+from subsecond.tui.screens.without_faults_dialog import ask_without_faults
 from subsecond.tui.snapshot import Snapshot
 from subsecond.tui.source import Source
 from subsecond.tui.studies.opening import OpenStudy
@@ -402,19 +402,7 @@ class SubsecondApp(App[None]):
 
     def action_without_faults(self) -> None:
         """Run the recording that is shown again without its faults."""
-        replay = self.travel.replay
-        if replay is None:
-            return
-        try:
-            has_faults = replay.has_faults
-        except InputError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        if has_faults:
-            self.push_screen(WithoutFaultsDialog(replay.path))
-        else:
-            what = "Nothing has broken in this run so far" if self.travel.is_past else "Nothing broke in this recording"
-            self.notify(f"{what}: there are no faults to leave out.", markup=False)
+        ask_without_faults(self)
 
     def action_next_event(self) -> None:
         """Show what another event did: the one before, none after the first, then the latest."""

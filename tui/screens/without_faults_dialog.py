@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -16,7 +17,27 @@ from subsecond.tui.screens.dialogs import Dialog
 from subsecond.tui.widgets.text import clean, fit, share_text, time_text
 from subsecond.tui.without_faults import LaneImpact, WithoutFaults, without_faults
 
-__all__ = ["WithoutFaultsDialog", "impact_lines"]
+if TYPE_CHECKING:
+    from subsecond.tui.app import SubsecondApp
+
+__all__ = ["WithoutFaultsDialog", "ask_without_faults", "impact_lines"]
+
+
+def ask_without_faults(app: SubsecondApp) -> None:
+    """Show what the faults of the recording on the screen did; say so if nothing broke in it."""
+    replay = app.travel.replay
+    if replay is None:
+        return
+    try:
+        has_faults = replay.has_faults
+    except InputError as error:
+        app.notify(str(error), severity="error", markup=False)
+        return
+    if has_faults:
+        app.push_screen(WithoutFaultsDialog(replay.path))
+    else:
+        what = "Nothing has broken in this run so far" if app.travel.is_past else "Nothing broke in this recording"
+        app.notify(f"{what}: there are no faults to leave out.", markup=False)
 
 
 class WithoutFaultsDialog(Dialog):
