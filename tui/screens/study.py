@@ -37,6 +37,7 @@ _ABOUT_HELP = "What was asked, what the picture shows with the keys that change 
 class StudyLines(LineChart, can_focus=True):
     """Lines of a study."""
 
+    is_over_time = False
     help_text = _LINES_HELP
 
 

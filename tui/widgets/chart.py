@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from subsecond.tui.widgets.canvas import Canvas, Line, Row
 from subsecond.tui.widgets.text import clean, clock_text, lane_mark, round_above, time_text, width_of
@@ -74,7 +75,13 @@ class LineChart(Canvas):
         title: first words of the legend.
         y_text, x_text: how values on the axes are written; x is a moment in seconds by default.
         empty: shown until a line has two values.
+
+    Attributes:
+        is_over_time: the legend holds the values at the end of the window, none of a line that has ended; else the last
+            one of each line.
     """
+
+    is_over_time: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -144,7 +151,8 @@ class LineChart(Canvas):
         line = Line(width)
         x = line.put(0, self._title, "strong")
         for one in (line for line in data.lines if not line.is_ghost):
-            last = one.ys[-1] if one.ys else None  # where a line has ended, its last value is not that of now
+            values = one.ys[-1:] if self.is_over_time else one.ys
+            last = next((y for y in reversed(values) if y is not None), None)
             ink = line_ink(one.lane)
             x = line.put(x + 2, one.mark, ink)
             x = line.put(x, f" {one.name} ", "plain")
