@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 import pytest
 import websockets
+from support.live_service import ask, connect, make_plan, served, until
 
-from subsecond.agents import observers
-from subsecond.agents.observers import Observers
 from subsecond.agents.plan import plan_run
-from subsecond.agents.rerun import Changes, rerun
-from subsecond.agents.service import MakePlan, Service
+from subsecond.agents.service import Service
 from subsecond.engine.commands import (
-    Annotate,
-    Command,
     EndDrill,
     InjectFault,
     MendFault,
@@ -38,71 +28,17 @@ from subsecond.engine.commands import (
 )
 from subsecond.engine.errors import InputError
 from subsecond.engine.feed import (
-    Annotation,
     Clock,
     FaultNote,
     Gauges,
     Hello,
     Load,
-    Message,
     Notice,
     TurnEnd,
     decode_message,
-    encode,
 )
-from subsecond.engine.recording.reader import Recording
 from subsecond.engine.run import Plan
-from subsecond.engine.scenario import apply_settings, load_tables, parse_scenario
-
-Socket = websockets.ClientConnection
-M = TypeVar("M", bound=Message)
-WAIT_S = 60.0
-
-
-def make_plan(more: Sequence[str]) -> Plan:
-    tables, path = load_tables("playground")
-    tables.pop("duration_s")
-    apply_settings(tables, ["coding.sessions=4", "voice.sessions=4", *more])
-    return plan_run(parse_scenario(tables, path), reserve=20)
-
-
-@asynccontextmanager
-async def serving(plan: MakePlan = make_plan, **options: Any) -> AsyncIterator[str]:
-    """A service in this process; yields its address."""
-    service = Service(plan, **{"speed": 20.0, "head_start_s": 60.0, **options})
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(service.run("127.0.0.1", 0, address.set_result))
-    try:
-        yield await asyncio.wait_for(address, WAIT_S)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def served(test: Callable[[str], Awaitable[None]], plan: MakePlan = make_plan, **options: Any) -> None:
-    async def run() -> None:
-        async with serving(plan, **options) as url:
-            await asyncio.wait_for(test(url), WAIT_S)
-
-    asyncio.run(run())
-
-
-def connect(url: str) -> websockets.connect:
-    """A connection that reads on whatever the test does: one that does not would close only after ten seconds."""
-    return websockets.connect(url, max_size=None, max_queue=None)
-
-
-async def until(socket: Socket, kind: type[M], fits: Callable[[M], bool] = lambda _: True) -> M:
-    """The next message of a kind that fits."""
-    while True:
-        message = decode_message(await socket.recv())
-        if isinstance(message, kind) and fits(message):
-            return message
-
-
-async def ask(socket: Socket, command: Command) -> None:
-    await socket.send(encode(command).decode())
+from subsecond.engine.scenario import parse_scenario
 
 
 def test_an_observer_gets_hello_then_turns_gauges_clock_and_load() -> None:
@@ -285,239 +221,3 @@ def test_pages_of_other_sites_may_not_watch() -> None:
 def test_other_addresses_need_a_token() -> None:
     with pytest.raises(InputError, match="a loopback address, or a token"):
         asyncio.run(Service(make_plan).run("0.0.0.0", 0, print))
-
-
-def test_a_slow_observer_loses_gauges_and_no_turn() -> None:
-    """Nothing is read until much has been published: turns wait in order, of gauges the latest alone."""
-
-    class Socket:
-        closed = False
-
-        def __init__(self) -> None:
-            self.sent: list[Message] = []
-
-        async def send_str(self, data: str) -> None:
-            self.sent.append(decode_message(data))
-
-    async def run() -> None:
-        from subsecond.agents.observers import Observer
-
-        socket = Socket()
-        observer = Observer(socket)  # type: ignore[arg-type]  # what it uses of a socket
-        everybody = Observers()
-        everybody.add(observer, Notice("info", "hello"))
-        turns = [TurnEnd(0, i, 0, i, 0, 1, i, 1, 0, 0, (), (), 1, 1, 0, 1, 0) for i in range(500)]
-        for turn in turns:
-            gauges = [Gauges(turn.start_ps, lane, 0, (), (), 0, ()) for lane in (0, 1)]
-            everybody.publish([turn, *gauges, Clock(turn.start_ps, 0.0, 1.0, False, 0.0, 0.0)])
-        sending = asyncio.create_task(observer.send_all())
-        while len(socket.sent) < len(turns) + 5 and not sending.done():
-            await asyncio.sleep(0)
-        assert not sending.done()
-        sending.cancel()
-        assert [m for m in socket.sent if isinstance(m, TurnEnd)] == turns
-        assert [m.at_ps for m in socket.sent if isinstance(m, Gauges)] == [499, 499]
-        assert [m.dropped for m in socket.sent if isinstance(m, Notice)] == [0, 3 * 499]
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-class Stuck:
-    """A connection whose other end reads nothing and does not answer."""
-
-    closed = False
-    code = 0
-
-    async def send_str(self, data: str) -> None:
-        await asyncio.Event().wait()
-
-    async def close(self, *, code: int, message: bytes) -> None:
-        self.code = code
-        await asyncio.Event().wait()
-
-
-def test_an_observer_too_far_behind_is_let_go_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observers, "MOST_WAITING", 100)
-    monkeypatch.setattr(observers, "CLOSE_S", 0.01)
-
-    async def run() -> None:
-        all_of_them, socket = Observers(), Stuck()
-        all_of_them.add(observers.Observer(socket), Notice("info", "hello"))  # type: ignore[arg-type]  # as above
-        for _ in range(200):
-            all_of_them.publish([Notice("info", "something")])
-        assert len(all_of_them) == 0
-        await all_of_them.close()
-        assert socket.code == 1008
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_nothing_of_the_former_run_comes_after_the_hello_of_the_next() -> None:
-    class Socket(Stuck):
-        def __init__(self) -> None:
-            self.sent: list[Message] = []
-
-        async def send_str(self, data: str) -> None:
-            self.sent.append(decode_message(data))
-
-    async def run() -> None:
-        all_of_them, socket = Observers(), Socket()
-        observer = observers.Observer(socket)  # type: ignore[arg-type]  # as above
-        all_of_them.add(observer, Notice("info", "first"))
-        all_of_them.publish([Gauges(1, 0, 0, (), (), 0, ()), Notice("info", "of the first")])
-        all_of_them.begin(Notice("info", "second"))
-        sending = asyncio.create_task(observer.send_all())
-        while len(socket.sent) < 3:
-            await asyncio.sleep(0)
-        sending.cancel()
-        assert [m.text for m in socket.sent if isinstance(m, Notice)] == ["first", "of the first", "second"]
-        assert not any(isinstance(message, Gauges) for message in socket.sent)
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_every_run_of_a_service_that_records_has_a_file_of_its_own(tmp_path: Path) -> None:
-    async def test(url: str) -> None:
-        async with connect(url) as socket:
-            first = await until(socket, Hello)
-            await until(socket, TurnEnd)
-            await ask(socket, SetKnob("gpu", "network_ms", 9.0))
-            second = await until(socket, Hello)
-            await until(socket, TurnEnd)
-            assert [Path(hello.recording).name for hello in (first, second)] == ["a.subsecond", "a-2.subsecond"]
-
-    served(test, record=tmp_path / "a.subsecond")
-    for name in ("a.subsecond", "a-2.subsecond"):
-        with Recording.open(tmp_path / name) as recording:
-            assert recording.metadata().is_finished
-            assert recording.num_turns > 0
-
-
-def test_what_is_written_down_reaches_everybody_and_the_recording(tmp_path: Path) -> None:
-    past = Annotation(30 * 10**12, "cut off here: \u200b\x1b[31m")
-    told: list[Annotation] = []
-
-    async def test(url: str) -> None:
-        async with connect(url) as one, connect(url) as other:
-            await ask(one, Annotate("  cut off\nhere: \u200b\x1b[31m ", past.at_ps))
-            assert await until(other, Annotation) == past
-            await ask(other, Annotate("now"))
-            told.append(await until(one, Annotation, lambda note: note.text == "now"))
-            async with connect(url) as late:
-                assert [await until(late, Annotation) for _ in range(2)] == [past, *told]
-
-    served(test, record=tmp_path / "a.subsecond")
-    assert told[0].at_ps > 60 * 10**12
-    with Recording.open(tmp_path / "a.subsecond") as recording:
-        assert recording.annotations() == [past, *told]
-
-
-def test_a_run_that_begins_while_gauges_are_sent_is_told_all_the_same() -> None:
-    async def run() -> None:
-        from subsecond.agents.observers import Observer
-
-        sent: list[Message] = []
-
-        class Socket:
-            closed = False
-
-            async def send_str(self, data: str) -> None:
-                sent.append(decode_message(data))
-                if isinstance(sent[-1], Gauges):
-                    observer.begin(encode(Notice("info", "another run")))
-
-        observer = Observer(Socket())  # type: ignore[arg-type]  # what it uses of a socket
-        for lane in (0, 1):
-            gauges = Gauges(1, lane, 0, (), (), 0, ())
-            observer.put(gauges, encode(gauges))
-        sending = asyncio.create_task(observer.send_all())
-        while len(sent) < 2 and not sending.done():
-            await asyncio.sleep(0)
-        assert not sending.done()
-        sending.cancel()
-        assert [type(message) for message in sent] == [Gauges, Notice]
-
-    asyncio.run(asyncio.wait_for(run(), WAIT_S))
-
-
-def test_what_a_service_has_recorded_runs_again(tmp_path: Path) -> None:
-    """With a load that somebody set and a knob that somebody turned, under a clock that nobody steps."""
-
-    async def test(url: str) -> None:
-        async with connect(url) as socket:
-            await until(socket, TurnEnd)
-            await ask(socket, SetLoad("coding", sessions=30))
-            await ask(socket, SetKnob("gpu", "utilisation_factor", 0.5))
-            await ask(socket, InjectFault("gpu_down", "gpu", 0, None, 5.0))
-            await ask(socket, SetSpeed(50.0))
-            await until(socket, Gauges, lambda gauges: gauges.at_ps > 150 * 10**12)
-
-    served(test, record=tmp_path / "a.subsecond")
-    with Recording.open(tmp_path / "a.subsecond") as recording:
-        again = rerun(recording, Changes())
-        assert again.remarks == ()
-        for lane, table in enumerate(again.tables):
-            latency = dict(zip(table[1].tolist(), table[8].tolist(), strict=True))
-            was = recording.turns(lane)
-            assert len(was) > 30
-            assert {turn: latency[turn] for turn in was.turn.tolist()} == dict(
-                zip(was.turn.tolist(), was.latency_ps.tolist(), strict=True)
-            )
-
-
-def test_an_owned_service_ends_with_its_owner() -> None:
-    arguments = [sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", "0", "--set", "seed=2"]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert json.loads(process.stdout.readline())["url"].startswith("ws://127.0.0.1:")
-        process.stdin.close()
-        assert process.wait(WAIT_S) == 0
-
-
-def test_an_owned_service_that_cannot_listen_says_so_and_ends_in_order() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "subsecond.tui.cli", "serve", "--owned", "--port", port]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            assert process.stderr is not None
-            words = process.stderr.read().decode()
-            assert process.wait(WAIT_S) == 2
-    assert words.startswith("subsecond: --port")
-    assert words.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--speed", "0"],
-        ["--head-start", "-1"],
-        ["--host", "10.0.0.1"],
-        ["nowhere"],
-        ["--limit", "connections=0"],
-        ["--limit", "everything"],
-        ["--token", "a\nb"],
-        ["--tls-key", "key.pem"],
-    ],
-)
-def test_what_cannot_be_served_is_refused_in_one_line(options: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "subsecond.tui.cli", "serve", *options], capture_output=True, text=True, timeout=WAIT_S
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith("subsecond: ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_why_a_run_is_not_recorded_is_told_to_observers_and_to_who_started_it(tmp_path: Path) -> None:
-    told: list[str] = []
-
-    async def test(url: str) -> None:
-        async with connect(url) as socket:
-            notice = await until(socket, Notice, lambda n: n.level == "error")
-            assert told == [notice.text]
-            assert "not recorded" in notice.text
-
-    served(test, record=tmp_path / "nowhere" / "run.subsecond", on_trouble=told.append)

@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from support.feeds import playground
+from support.sweeps import QUICK, many_tasks, perform, small_sweep
 from textual.pilot import Pilot
 
+from subsecond.agents.sweep.threads import Threads
 from subsecond.engine.commands import SetKnob
 from subsecond.engine.feed import Hello, Message
 from subsecond.engine.recording.writer import Recorder
@@ -45,6 +47,10 @@ def text_of(app: SubsecondApp) -> str:
 async def settle(app: SubsecondApp, pilot: Pilot[None]) -> None:
     """Wait until nothing is left to do, and draw."""
     await pilot.pause()
+    await _drawn(app, pilot)
+
+
+async def _drawn(app: SubsecondApp, pilot: Pilot[None]) -> None:
     app.draw()
     app.redraw()
     await pilot.pause()
@@ -53,8 +59,8 @@ async def settle(app: SubsecondApp, pilot: Pilot[None]) -> None:
 async def press(app: SubsecondApp, pilot: Pilot[None], *keys: str) -> None:
     """Press keys one by one, and draw after each."""
     for key in keys:
-        await pilot.press(key)
-        await settle(app, pilot)
+        await pilot.press(key)  # which waits until what it does is done
+        await _drawn(app, pilot)
 
 
 def run(
@@ -131,3 +137,12 @@ def _folder_of_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def kit() -> SimpleNamespace:
     """All of the above, for test modules that cannot import this file."""
     return SimpleNamespace(**{name: value for name, value in globals().items() if not name.startswith("_")})
+
+
+@pytest.fixture
+def sweep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a sweep of twelve tasks, of which four failed."""
+    many_tasks(monkeypatch)
+    path = tmp_path / "small.sweep"
+    perform(small_sweep(tmp_path, QUICK), path, Threads(1))
+    return path

@@ -257,7 +257,7 @@ def test_without_colour_what_is_late_has_a_sign(kit: SimpleNamespace, monkeypatc
     kit.run(body)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_messages_with_any_numbers_end_no_screen(kit: SimpleNamespace, seed: int) -> None:
     random = Random(seed)
     wild = (0, 1, -1, 2, 63, 1 << 31, -(1 << 31), 10**12, 10**18, -(10**18), 1 << 63, 1 << 70)
