@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from subsecond.agents.study.pricing import Runs
 from subsecond.engine.economics.break_even import Side
@@ -54,6 +55,9 @@ def smallest(bench: Runs, name: str, basis: Basis, factor: float = 1.0, most: in
     def kept(sizes: Mapping[str, int]) -> bool:
         return bench.lane(factor, name, sizes).keeps(basis)
 
+    def kept_with(key: str, count: int) -> bool:
+        return kept({**sizes, key: count})
+
     whole = dict.fromkeys(keys, most)
     if not kept(whole):
         return Fleet(whole, bench.lane(factor, name, whole), False)
@@ -61,7 +65,7 @@ def smallest(bench: Runs, name: str, basis: Basis, factor: float = 1.0, most: in
     sizes = dict.fromkeys(keys, count)
     if len(keys) > 1:
         for key in reversed(keys):
-            sizes[key] = _least(sizes[key], lambda count, key=key: kept({**sizes, key: count}))  # type: ignore[misc]
+            sizes[key] = _least(sizes[key], partial(kept_with, key))
     return Fleet(sizes, bench.lane(factor, name, sizes), True)
 
 

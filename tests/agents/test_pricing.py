@@ -248,9 +248,9 @@ def test_loads_unless_told_otherwise() -> None:
         ({"duration_s": 10}, "warm_up_s"),
     ],
 )
-def test_what_cannot_be_used_is_refused(options: dict[str, object], expected: str) -> None:
+def test_what_cannot_be_used_is_refused(options: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        price_study(load_base("playground"), Prices(), **options)  # type: ignore[arg-type]
+        price_study(load_base("playground"), Prices(), **options)
 
 
 def test_the_base_is_left_as_it_is() -> None:

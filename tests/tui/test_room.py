@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -127,13 +128,16 @@ def test_a_load_that_moves_is_not_asked_about_until_it_stays() -> None:
     assert keep(body, quiet_s=60.0).asked == []
 
 
+def is_found(room: Room, shown: Snapshot) -> bool:
+    return not any(one.is_searching for one in room.of(shown))
+
+
 def test_sessions_that_come_and_go_are_the_same_load_for_small_changes() -> None:
     async def body(room: Room, search: FakeSearch) -> None:
         search.may_answer.set()
         for coding, voice in ((20, 40), (21, 42), (19, 44), (20, 50), (26, 50)):
             room.ask(snapshot(coding, voice, wanted=False))
-            shown = snapshot(coding, voice, wanted=False)
-            await until(lambda shown=shown: not any(one.is_searching for one in room.of(shown)))  # type: ignore[misc]
+            await until(partial(is_found, room, snapshot(coding, voice, wanted=False)))
 
     loads = [tuple(question.sessions.values()) for question in keep(body).asked]
     assert loads == [(20, 40), (20, 40), (20, 50), (20, 50), (26, 50), (26, 50)]

@@ -25,11 +25,11 @@ class ValueDialog(Dialog):
 
     def effect(self, text: str) -> str:
         """What the value in the field does."""
-        raise NotImplementedError
+        raise NotImplementedError  # as above
 
     def take(self) -> None:
         """Take the value in the field, or say why not."""
-        raise NotImplementedError
+        raise NotImplementedError  # as above
 
     @property
     def typed(self) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from subsecond.agents.sweep.sweep import Executor, Sweep, run_sweep
 from subsecond.agents.sweep.tasks import Order
 from subsecond.agents.sweep.threads import Threads
 from subsecond.engine.errors import InputError
+from subsecond.engine.run import Plan
 from subsecond.engine.sweep import folder
 from subsecond.engine.sweep.folder import SweepFolder, task_path
 from subsecond.engine.sweep.reader import read_sweep
@@ -199,10 +201,10 @@ def test_points_that_fail_are_rows_with_their_error(one_thread: Path) -> None:
 def test_a_crash_stops_no_other_point(sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = lanes.lane_turns
 
-    def crash(plan: object, name: str, **how: object) -> object:
-        if plan.pipelines["gpu"].core.entry.num_servers == 2 and name == "gpu":  # type: ignore[attr-defined]
+    def crash(plan: Plan, name: str, **how: Any) -> object:
+        if plan.pipelines["gpu"].core.entry.num_servers == 2 and name == "gpu":
             raise MemoryError("no room")
-        return plain(plan, name, **how)  # type: ignore[arg-type]
+        return plain(plan, name, **how)
 
     monkeypatch.setattr(lanes, "lane_turns", crash)
     perform(sweep, tmp_path / "crash", Threads(2))
@@ -219,9 +221,9 @@ def test_a_lane_that_points_have_in_common_is_run_once(
     ran: list[str] = []
     plain = lanes.lane_turns
 
-    def count(plan: object, name: str, **how: object) -> object:
+    def count(plan: Plan, name: str, **how: Any) -> object:
         ran.append(name)
-        return plain(plan, name, **how)  # type: ignore[arg-type]
+        return plain(plan, name, **how)
 
     monkeypatch.setattr(lanes, "lane_turns", count)
     perform(sweep, tmp_path / "counted", Threads(1))
