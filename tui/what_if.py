@@ -9,8 +9,9 @@ from pathlib import Path
 from subsecond.engine.budgets import Budget
 from subsecond.engine.commands import SetKnob
 from subsecond.engine.comparison.compare import Comparison, KindComparison
-from subsecond.engine.comparison.words import share, time_words
+from subsecond.engine.comparison.words import time_words
 from subsecond.engine.findings import stage_words
+from subsecond.engine.shares import cut_share
 
 __all__ = ["WhatIf", "prepare", "what_if"]
 
@@ -59,7 +60,7 @@ def _kept(found: KindComparison, budget: Budget | None) -> Iterator[str]:
     shares = [measures.attainment(budget.name) for measures in (found.first, found.second)]
     if shares[0] is not None and shares[1] is not None:
         points = f"{100 * (shares[1] - shares[0]):+.1f} points"
-        yield _line(budget.name, share(shares[0]), share(shares[1]), points)
+        yield _line(budget.name, cut_share(shares[0]), cut_share(shares[1]), points)
 
 
 def _stages(found: KindComparison) -> Iterator[str]:

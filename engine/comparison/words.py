@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.findings import stage_words
+from subsecond.engine.shares import cut_share
 
 from .bootstrap import LEAST_SESSIONS, Estimate
 from .compare import KindComparison
 
-__all__ = ["share", "sides_named", "time_words", "verdict"]
+__all__ = ["sides_named", "time_words", "verdict"]
 
 PS_PER_MS = 10**9
 #: A stage makes the difference if it makes at least this share of what changes to the same side.
@@ -76,7 +77,7 @@ def _kept(found: KindComparison, budget: Budget | None) -> Iterator[str]:
     first, second = (m.attainment(budget.name) for m in (found.first, found.second))
     if first is None or second is None:
         return
-    yield f"{budget.name} is met in {share(first)} -> {share(second)} of the turns"
+    yield f"{budget.name} is met in {cut_share(first)} -> {cut_share(second)} of the turns"
 
 
 def _chance(found: KindComparison, budget: Budget | None) -> str:
@@ -99,11 +100,6 @@ def time_words(ps: float) -> str:
     if ms < 1000:
         return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms" if ms >= 0.1 or ms == 0 else f"{ms:.2g} ms"
     return f"{ms / 1000:.2f} s" if ms < 100_000 else f"{ms / 1000:,.0f} s"
-
-
-def share(value: float) -> str:
-    """A share as a percentage that never says 100 % of something less."""
-    return f"{math.floor(1000 * value) / 10:.1f} %"
 
 
 def _signed_ms(ps: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from subsecond.engine.comparison.words import share as share_words
 from subsecond.engine.drills.reading import HeldDoc, KindDoc, LaneDoc, RecoveryDoc, StudyDoc
+from subsecond.engine.shares import cut_share
 
 from .figures import LANE_COLOURS
 from .markup import Html, element
@@ -60,7 +60,7 @@ def _counts(found: KindDoc) -> list[str]:
 
 
 def _share(share: float | None) -> str:
-    return NONE if share is None else share_words(share)
+    return NONE if share is None else cut_share(share)
 
 
 def _waits(found: KindDoc) -> list[str]:

@@ -17,6 +17,7 @@ from subsecond.engine.economics.document import (
     document_from,
 )
 from subsecond.engine.economics.words import load_words, money, number_words, sizes_words, sum_words, verdict_words
+from subsecond.engine.shares import cut_share
 
 from .figures import LANE_COLOURS
 from .markup import Html, element
@@ -127,7 +128,7 @@ def _break_evens(document: PriceDoc) -> Html:
 
 def _share(lane: LaneDoc, basis: str) -> str:
     share = lane.attainment.get(basis)
-    return f"{lane.in_time[basis]:,} turns" if share is None else f"{math.floor(1000 * share) / 10:.1f} %"
+    return f"{lane.in_time[basis]:,} turns" if share is None else cut_share(share)
 
 
 def _prices(document: PriceDoc, even: BreakEvenDoc | None) -> tuple[str, str]:
@@ -260,7 +261,7 @@ def _fleets(document: PriceDoc) -> Html:
         for name, lane in fleet.lanes.items():
             even = next((e for e in fleet.break_evens if e.pipeline == name), None)
             share = lane.attainment.get(fleet.basis)
-            best = "" if share is None else f" ({math.floor(1000 * share) / 10:.1f} %)"
+            best = "" if share is None else f" ({cut_share(share)})"
             size = sizes_words(lane.sizes) if lane.keeps else f"none up to {document.most_replicas}{best}"
             cost = sum_words(lane.hourly, document.device_names) if lane.keeps else NONE
             rows.append([fleet.basis, _name(document, name), size, cost, _prices(document, even)[0]])

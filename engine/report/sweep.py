@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from subsecond.engine.comparison.words import time_words
 from subsecond.engine.findings import counted
+from subsecond.engine.shares import cut_share
 from subsecond.engine.sweep.document import CountDoc, GroupDoc, PointDoc, SweepDoc, document_from
 from subsecond.engine.sweep.manifest import Value
 
@@ -112,7 +112,7 @@ def _time(group: GroupDoc, name: str) -> str:
 def _share(count: CountDoc | None) -> Html:
     if count is None or count.attainment is None:
         return Html(NONE)
-    shown = f"{math.floor(1000 * count.attainment) / 10:.1f} %"
+    shown = cut_share(count.attainment)
     return element("span", shown if not count.kept else f"{shown}, kept", class_="good" if count.kept else "")
 
 

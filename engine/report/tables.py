@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from subsecond.engine.budgets import Budget
 from subsecond.engine.comparison.bootstrap import Estimate
 from subsecond.engine.comparison.compare import Comparison, KindComparison
-from subsecond.engine.comparison.words import share, sides_named, time_words
+from subsecond.engine.comparison.words import sides_named, time_words
 from subsecond.engine.feed import LaneInfo
 from subsecond.engine.findings import counted, stage_words
+from subsecond.engine.shares import cut_share
 
 from .chapter import Chapter, Worst, worst_of
 from .figures import LANE_COLOURS, stage_colour
@@ -70,13 +70,13 @@ def _attainment_rows(chapter: Chapter, kind: str) -> Iterator[list[str]]:
 def _in_time(budget: Budget | None, attainment: float | None) -> tuple[Html, Html]:
     if budget is None or attainment is None:
         return Html(NONE), Html("")
-    is_kept = math.floor(1000 * attainment) / 10 >= budget.percentile
+    is_kept = 100 * attainment >= budget.percentile
     word = "kept" if is_kept else "not kept"
     kind = "good" if is_kept else "bad"
     bar = element("i", style=f"width:{100 * attainment:.1f}%;background:var(--{kind})")
     mark = element("b", style=f"left:{budget.percentile:.1f}%")
-    meter = element("div", bar, mark, class_="meter", role="img", aria_label=f"{share(attainment)} of the turns")
-    return element("span", f"{share(attainment)}, {word}", class_=kind), meter
+    meter = element("div", bar, mark, class_="meter", role="img", aria_label=f"{cut_share(attainment)} of the turns")
+    return element("span", f"{cut_share(attainment)}, {word}", class_=kind), meter
 
 
 def worst_table(chapter: Chapter) -> Html:
@@ -178,7 +178,7 @@ def _difference_rows(found: KindComparison) -> Iterator[list[str]]:
         yield ["", name, *shown, *_difference(found.latency_ps.get(name), PS_PER_MS, " ms", 0)]
     for name, estimate in found.attainment.items():
         shares = [m.attainment(name) for m in (first, second)]
-        shown = [NONE if value is None else share(value) for value in shares]
+        shown = [NONE if value is None else cut_share(value) for value in shares]
         yield ["", name, *shown, *_difference(estimate, 0.01, " points", 1)]
     for name, change in list(found.stages_ps.items())[:3]:
         if abs(change) >= PS_PER_MS / 10:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subsecond.engine.shares import share_words
+from subsecond.engine.shares import cut_share, share_words
 
 SHARES = st.one_of(
     st.floats(0.0, 1.0),
@@ -32,7 +32,16 @@ def test_it_is_rounded_and_only_all_of_it_is_all(share: float) -> None:
     assert (reads == 1.0) == (share == 1.0)
 
 
+@given(SHARES, ASKED)
+def test_what_is_cut_reaches_what_it_reaches(share: float, asked: float) -> None:
+    reads = shown(cut_share(share))
+    assert -1e-9 <= share - reads < 0.001 + 1e-9
+    assert (reads >= asked - 1e-9) == (share >= asked - 1e-9)
+
+
 def test_examples() -> None:
+    assert cut_share(0.9496) == "94.9 %"
+    assert cut_share(0.955) == "95.5 %"
     assert share_words(0.7568) == "75.7 %"
     assert share_words(0.9496) == "95.0 %"
     assert share_words(0.9496, 0.95) == "94.9 %"

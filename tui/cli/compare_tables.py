@@ -11,8 +11,9 @@ from rich.text import Text
 from subsecond.engine.budgets import Budget
 from subsecond.engine.comparison.bootstrap import Estimate
 from subsecond.engine.comparison.compare import Comparison, KindComparison
-from subsecond.engine.comparison.words import share, sides_named, verdict
+from subsecond.engine.comparison.words import sides_named, verdict
 from subsecond.engine.findings import counted, stage_words
+from subsecond.engine.shares import cut_share
 from subsecond.tui.widgets.text import clean
 
 from .grid import Grid, count_cell, milliseconds_cell, print_point, time_cell
@@ -80,7 +81,7 @@ def _rows(found: KindComparison, budgets: Sequence[Budget]) -> Iterator[tuple[st
     for budget in budgets:
         if budget.name in first.kept:
             shares = [m.attainment(budget.name) for m in (first, second)]
-            shown = ["-" if value is None else share(value) for value in shares]
+            shown = ["-" if value is None else cut_share(value) for value in shares]
             label = f"{budget.name}, {budget.shown}"
             yield label, *shown, *_difference_share(found.attainment.get(budget.name))
     rates = first.goodput_per_s, second.goodput_per_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from subsecond.engine.drills.outcome import DrillOutcome, KindOutcome, LaneOutco
 from subsecond.engine.drills.study import DrillStudy
 from subsecond.engine.drills.windows import FOREVER
 from subsecond.engine.findings import counted
+from subsecond.engine.shares import cut_share
 from subsecond.tui.widgets.text import clean, count_text
 
 from .drill_pictures import picture_of
@@ -154,7 +154,7 @@ def _impacts(outcome: DrillOutcome) -> Grid:
 
 def _shares(impact: Impact) -> str:
     """Shares in budget without and with the fault, in per cent."""
-    told = ["-" if share is None else f"{math.floor(1000 * share) / 10:.1f}" for share in impact.attainment]
+    told = ["-" if share is None else cut_share(share).removesuffix(" %") for share in impact.attainment]
     return " -> ".join(told)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.text import Text
 from subsecond.engine.economics.document import InputDoc, LaneDoc, PointDoc, PriceDoc
 from subsecond.engine.economics.words import load_words, money, number_words, sum_words, verdict_words
 from subsecond.engine.findings import counted
+from subsecond.engine.shares import cut_share
 
 from .grid import Grid, print_point
 from .price_picture import Mark, Row, picture
@@ -107,7 +107,7 @@ def _break_evens(document: PriceDoc) -> Grid:
 
 def _share(lane: LaneDoc, basis: str) -> str:
     share = lane.attainment.get(basis)
-    return f"{lane.in_time[basis]:,} turns" if share is None else f"{math.floor(1000 * share) / 10:.1f} %"
+    return f"{lane.in_time[basis]:,} turns" if share is None else cut_share(share)
 
 
 def _money(usd: float | None) -> str:
@@ -193,7 +193,7 @@ def _fleets(document: PriceDoc) -> Grid:
         cells = []
         for lane in fleet.lanes.values():
             share = lane.attainment.get(fleet.basis)
-            best = "" if share is None else f", {math.floor(1000 * share) / 10:.1f} %"
+            best = "" if share is None else f", {cut_share(share)}"
             cost = sum_words(lane.hourly, document.device_names)
             cells.append(f"{_sizes(lane.sizes)}: {cost}" if lane.keeps else f"none{best}")
         evens = [f"{even.pipeline} {verdict_words(even, document.device_names)}" for even in fleet.break_evens]

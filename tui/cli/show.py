@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from subsecond.engine.errors import InputError
 from subsecond.engine.feed import FaultNote, OutsideAgent
 from subsecond.engine.recording.reader import Recording
 from subsecond.engine.recording.summary import BudgetSummary, LaneSummary, Summary, summarise
+from subsecond.engine.shares import cut_share
 from subsecond.tui.verdict import clock_words
 from subsecond.tui.widgets.text import clean
 
@@ -177,7 +177,7 @@ def _limit_words(budget: BudgetSummary) -> str:
 def _attainment(budget: BudgetSummary) -> Text:
     if budget.attainment is None:
         return Text("-")
-    shown = f"{math.floor(1000 * budget.attainment) / 10:.1f} %"
+    shown = cut_share(budget.attainment)
     return Text(f"{shown}, kept", style="green") if budget.is_kept else Text(f"{shown}, not kept", style="red")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from subsecond.engine.findings import counted
 from subsecond.engine.outcome import BudgetCount, Outcome
+from subsecond.engine.shares import cut_share
 from subsecond.engine.sweep.influence import influence
 from subsecond.engine.sweep.manifest import Axis, Value
 from subsecond.engine.sweep.reader import PointResult, SweepResults
@@ -168,7 +168,7 @@ def _in_time(group: Outcome) -> Text:
     if share is None:
         return Text("-")
     is_kept = group.budgets[0].is_kept
-    return Text(f"{math.floor(1000 * share) / 10:.1f} %{' *' if is_kept else '  '}", style="green" if is_kept else "")
+    return Text(f"{cut_share(share)}{' *' if is_kept else '  '}", style="green" if is_kept else "")
 
 
 def _short_names(axes: Sequence[Axis]) -> list[str]:

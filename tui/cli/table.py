@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.text import Text
 from subsecond.engine.findings import counted, findings_of, stage_words
 from subsecond.engine.metrics import BudgetOutcome
 from subsecond.engine.run import Run
+from subsecond.engine.shares import cut_share
 
 from .grid import Grid, count_cell, milliseconds_cell, output_console, time_cell
 
@@ -84,7 +84,7 @@ def _attainment(outcome: BudgetOutcome) -> Text:
     share = outcome.attainment
     if share is None:
         return Text("-")
-    shown = f"{math.floor(1000 * share) / 10:.1f} %"
+    shown = cut_share(share)
     return Text(f"{shown}, kept", style="green") if outcome.is_kept else Text(f"{shown}, not kept", style="red")
 
 

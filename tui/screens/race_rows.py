@@ -142,7 +142,10 @@ def _kept_cell(snapshot: Snapshot, kept: Kept, *, with_name: bool) -> tuple[str,
     budget = snapshot.hello.budgets[kept.budget]
     is_kept = 100 * share >= budget.percentile
     words = f" {_limit(budget.turn_ps)}" if with_name else " kept" if is_kept else " missed"
-    return f"{share_text(share)} {'✓' if is_kept else '!'}{words}", "good" if is_kept else "bad"
+    return (
+        f"{share_text(share, budget.percentile / 100)} {'✓' if is_kept else '!'}{words}",
+        "good" if is_kept else "bad",
+    )
 
 
 def lane_turns(snapshot: Snapshot) -> list[LaneTurns]:

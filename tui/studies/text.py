@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from subsecond.engine import shares
+from subsecond.engine.shares import cut_share
 from subsecond.engine.sweep.manifest import Value
 from subsecond.tui.widgets.text import NOTHING, clean, count_text, time_text
 
@@ -39,7 +38,7 @@ def share_words(share: float | None) -> str:
     """A share as per cent, cut after its first decimal, so that 94.96 % does not look like the 95 % it misses."""
     if share is None or not abs(share) < _MOST_SHARE:
         return NOTHING
-    return f"{math.floor(1000 * share + 1e-9) / 10:.1f} %"
+    return cut_share(share)
 
 
 def held_words(share: float | None, asked: float | None = None) -> str:

@@ -67,10 +67,16 @@ def time_text(ps: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02} h" if minutes < 60_000 else f"{count_text(minutes // 60)} h"
 
 
-def share_text(share: float | None) -> str:
-    """A share as per cent; only all of it reads 100 %, and only nothing reads 0 %."""
+def share_text(share: float | None, asked: float | None = None) -> str:
+    """A share as per cent; only all of it reads 100 %, and only nothing reads 0 %.
+
+    Args:
+        asked: share that it is held against; one that misses it does not read as if it reached it.
+    """
     if share is None:
         return NOTHING
+    if asked is not None and share < asked <= round(share, 2):
+        return f"{math.floor(100 * share)} %"
     if 0.99 < share < 1:
         return f"{min(share, 0.9994):.1%}".replace("%", " %") if share < 0.9995 else ">99.9 %"
     if 0 < share <= 0.005:

@@ -73,6 +73,16 @@ def test_only_all_and_nothing_read_so(share):
     assert share_text(share) not in ("0 %", "100 %")
 
 
+@given(st.integers(1, 2000), st.integers(0, 2000), st.integers(1, 99))
+def test_a_share_that_misses_what_is_asked_does_not_read_as_if_it_did_not(turns: int, met: int, percent: int) -> None:
+    share, asked = min(met, turns) / turns, percent / 100
+    shown = share_text(share, asked)
+    if share >= asked:
+        assert shown == share_text(share)
+    elif shown not in ("<1 %", ">99.9 %"):
+        assert float(shown.removesuffix(" %")) < percent
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0"), (7, "7"), (1.5, "1.5"), (999, "999"), (1200, "1.2k"), (34_000, "34k"), (5.6e6, "5.6M"), (-3, "-3")],
