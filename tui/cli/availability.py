@@ -63,7 +63,7 @@ def read_mttr(text: str | None) -> float:
     """Time to repair in seconds.
 
     Raises:
-        InputError: it is none, or not within an hour less than a week.
+        InputError: it is none, or not from a second to a day.
     """
     if text is None:
         return MTTR_S
@@ -122,8 +122,7 @@ def _show(name: str, asked: Question, lanes: Sequence[LaneAvailability], console
     title = f"{name} · turns in budget over {asked.weeks:g} weeks in which servers stop by chance"
     console.print(Text(clean(title), "bold"))
     for grid in (_parts(lanes), _outcomes(asked, lanes), _sensitivity(lanes)):
-        for table in grid.tables(console):
-            console.print(table)
+        grid.print(console)
     for text in _sentences(asked, lanes):
         print_point(console, text)
 

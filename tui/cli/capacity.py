@@ -83,8 +83,7 @@ def _show_study(console: Console, study: CapacityStudy) -> None:
     grid = Grid(names)
     for lane in study.lanes:
         grid.add(*_cells(study, lane))
-    for table in grid.tables(console):
-        console.print(table)
+    grid.print(console)
     if any(not lane.boundary.load and not lane.boundary.is_surely_none for lane in study.lanes):
         print_point(console, "?: chance may have it.")
     for lane in study.lanes:

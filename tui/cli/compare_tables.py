@@ -38,8 +38,7 @@ def show_comparisons(comparisons: Sequence[Comparison], main: dict[str, Budget],
         for found in comparison.kinds:
             print_point(console, verdict(found, names, main.get(found.kind)))
         for grid in (_outcomes(comparison, names), _stages(comparison, names)):
-            for table in grid.tables(console):
-                console.print(table)
+            grid.print(console)
         for text in _remarks(comparison, names):
             print_point(console, text)
 

@@ -61,13 +61,13 @@ def show_study(study: DrillStudy, console: Console, *, brief: bool = False) -> N
     """
     if brief or len(study.outcomes) > 1:
         console.print(Text(clean(_headline(study, study.outcomes[0])), "bold"))
-        _show(_summary(study), console)
+        _summary(study).print(console)
     for outcome in () if brief else study.outcomes:
         _show_outcome(study, outcome, console)
     for place, outcome in enumerate(study.outcomes):
         if study.policies:
             console.print(Text(clean(f"{outcome.drill.name}: policies side by side"), "bold"))
-            _show(_policies(study, place), console)
+            _policies(study, place).print(console)
     for text in study.remarks:
         print_point(console, text)
 
@@ -109,8 +109,8 @@ def _show_outcome(study: DrillStudy, outcome: DrillOutcome, console: Console) ->
     console.print(Text(clean(f"{drill.name} · {drill.title}"), "bold"))
     told = f"{_headline(study, outcome)} · begins at {outcome.begin_s:g} s"
     console.print(Padding(Text(clean(told)), (0, 0, 1, 0)))
-    _show(_impacts(outcome), console)
-    _show(_work(outcome), console)
+    _impacts(outcome).print(console)
+    _work(outcome).print(console)
     for lane in outcome.lanes:
         for kind in lane.kinds.values():
             for line in picture_of(lane, kind):
@@ -119,11 +119,6 @@ def _show_outcome(study: DrillStudy, outcome: DrillOutcome, console: Console) ->
     for text in _sentences(outcome):
         print_point(console, text)
     console.print()
-
-
-def _show(grid: Grid, console: Console) -> None:
-    for table in grid.tables(console):
-        console.print(table)
 
 
 def _impacts(outcome: DrillOutcome) -> Grid:

@@ -64,8 +64,6 @@ def read_fault(text: str) -> Step:
     target = found["target"]
     if target in ("each", EACH):
         return Step(kind, kind, None, at, duration, value, EACH, "all")
-    if target is not None and not target.strip().isascii() | target.strip().isdigit():
-        raise InputError("--fault", "", text, _FORM)
     return Step(kind, kind, None, at, duration, value, _whole(text, target), "all")
 
 

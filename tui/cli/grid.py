@@ -44,6 +44,11 @@ class Grid:
         """A gap before the next row."""
         self.sections.append([])
 
+    def print(self, console: Console) -> None:
+        """Print it; what does not fit beside each other comes below."""
+        for table in self.tables(console):
+            console.print(table)
+
     def tables(self, console: Console) -> Iterator[Table]:
         """As few tables as the width allows, each with the words and as many of the numbers as fit."""
         if len(self.names) == self.num_labels or not any(self.sections):

@@ -48,8 +48,7 @@ def _show(found: FlipMap) -> None:
     grid = Grid(["sessions:\nmean prompt", *(f"{number:,}\n" for number in found.question.sessions)])
     for tokens, row in zip(found.mean_prompts, found.cells, strict=True):
         grid.add(f"{tokens:,.0f} tokens", *map(_drawn, row))
-    for table in grid.tables(console):
-        console.print(table)
+    grid.print(console)
     print_point(console, f"Kept by A: {first} alone, B: {second} alone, AB: both, --: neither; ?: chance may have it.")
     print_point(console, f"The number is p95 of {second} over that of {first}.")
     for sentence in map_sentences(found):

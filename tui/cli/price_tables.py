@@ -27,25 +27,20 @@ def show_prices(document: PriceDoc, console: Console, *, explain: bool = False) 
         explain: every cost at the scenario's load with its formula and what went into it, too.
     """
     console.print(Text(_headline(document)), style="bold")
-    _print(console, _parts(document))
-    _print(console, _costs(document))
-    _print(console, _break_evens(document))
-    _print(console, _loads(document))
+    _parts(document).print(console)
+    _costs(document).print(console)
+    _break_evens(document).print(console)
+    _loads(document).print(console)
     for lines in _pictures(document):
         for line in lines:
             console.print(line)
         console.print()
-    _print(console, _fleets(document))
-    _print(console, _services(document))
+    _fleets(document).print(console)
+    _services(document).print(console)
     if explain:
         _explain(document, console)
     for text in (*document.findings, *_remarks(document), *_sources(document)):
         print_point(console, text)
-
-
-def _print(console: Console, grid: Grid) -> None:
-    for table in grid.tables(console):
-        console.print(table)
 
 
 def _headline(document: PriceDoc) -> str:

@@ -68,8 +68,7 @@ def _print(summary: Summary, console: Console) -> None:
     console.print(Text(clean(summary.title or summary.scenario)), style="bold")
     _pairs(console, _facts(summary))
     for grid in (_turns(summary), _budgets(summary)):
-        for table in grid.tables(console):
-            console.print(table)
+        grid.print(console)
     for line in _events(summary):
         console.print(Padding(Text(clean(line)), (0, 0, 0, 1)))
     console.print(Text(f" digest {summary.digest}" if summary.digest else " no digest: a live run", style="dim"))

@@ -25,8 +25,6 @@ __all__ = ["sweep_command"]
 
 #: Exit codes: runs that failed, and Ctrl-C.
 _FAILED, _INTERRUPTED = 1, 130
-#: Most threads or processes that can be asked for.
-_MOST_THREADS = 1024
 
 
 def sweep_command(
@@ -116,8 +114,6 @@ def _threads(threads: int | None, cluster: str | None) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cluster not in (None, "local"):
         raise InputError("--threads", "", threads, "no number: the workers of the cluster have theirs")
-    if not 1 <= threads <= _MOST_THREADS:
-        raise InputError("--threads", "", threads, f"a whole number from 1 to {_MOST_THREADS}")
     return threads
 
 

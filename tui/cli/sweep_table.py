@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from subsecond.engine.findings import counted
-from subsecond.engine.outcome import BudgetCount, Outcome
+from subsecond.engine.outcome import BudgetCount, LaneOutcome, Outcome
 from subsecond.engine.shares import cut_share
 from subsecond.engine.sweep.influence import influence
 from subsecond.engine.sweep.manifest import Axis, Value
@@ -60,13 +60,14 @@ def _show_kind(console: Console, results: SweepResults, kind: str) -> None:
         for grid in _matrices(results, kind, axes):
             console.print(*grid.tables(console), sep="")
         return
-    grids = [_list(results, kind)]
+    same = [lane for lane in results.lanes if _is_constant(results, lane, kind)]
+    varied = [lane for lane in results.lanes if lane not in same]
+    grids = [_list(results, kind, varied)]
     if any(axis.design == "random" for axis in axes):
-        grids.append(_influences(results, kind))
+        grids.append(_influences(results, kind, varied))
     for grid in grids:
-        for table in grid.tables(console):
-            console.print(table)
-    for text in _constants(results, kind):
+        grid.print(console)
+    for text in _constants(results, kind, same):
         print_point(console, text)
 
 
@@ -87,7 +88,7 @@ def _matrices(results: SweepResults, kind: str, axes: Sequence[Axis]) -> Iterato
     """Per pipeline the share in time and the p95, first axis down, second axis across."""
     down, across = axes
     names = _short_names(axes)
-    found = {tuple(map(repr, point.settings.values())): point for point in results.points}
+    found = {tuple(map(repr, point.settings.values())): (point, point.lanes) for point in results.points}
     for lane in results.lanes:
         grid = Grid([f"{lane}\n{names[0]} \\ {names[1]}", *(_shown(value) for value in across.values)])
         for value in down.values:
@@ -96,20 +97,21 @@ def _matrices(results: SweepResults, kind: str, axes: Sequence[Axis]) -> Iterato
         yield grid
 
 
-def _cell(point: PointResult | None, lane: str, kind: str) -> Text:
+def _cell(found: tuple[PointResult, Mapping[str, LaneOutcome]] | None, lane: str, kind: str) -> Text:
     """Share in time and p95 of a point, one below the other."""
-    if point is None:
+    if found is None:
         return Text("")
-    outcome = point.lanes.get(lane)
+    point, lanes = found
+    outcome = lanes.get(lane)
     if outcome is None or kind not in outcome.groups:
         return Text("failed" if point.failures else "-", style="red" if point.failures else "")
     group = outcome.groups[kind]
     return Text("\n").join([_in_time(group), Text(time_cell(group.latency_ps.get("p95")), style="dim")])
 
 
-def _list(results: SweepResults, kind: str) -> Grid:
-    """A row per point: what it sets, and share in time, p95 and goodput of each pipeline."""
-    axes, lanes = results.manifest.axes, [lane for lane in results.lanes if not _is_constant(results, lane, kind)]
+def _list(results: SweepResults, kind: str, lanes: Sequence[str]) -> Grid:
+    """A row per point: what it sets, and share in time, p95 and goodput of some pipelines."""
+    axes = results.manifest.axes
     measures = [f"{clean(lane)}\n{word}" for lane in lanes for word in ("in time", "p95", "goodput/s")]
     grid = Grid(["point", *map(_heading, _short_names(axes)), *measures])
     for point in results.points[:_ROWS]:
@@ -136,18 +138,16 @@ def _is_constant(results: SweepResults, lane: str, kind: str) -> bool:
     return len(found) > 1 and bool(found[0]) and all(rows == found[0] for rows in found)
 
 
-def _constants(results: SweepResults, kind: str) -> Iterator[str]:
-    for name in results.lanes:
-        if _is_constant(results, name, kind):
-            lane = results.points[0].lanes[name]
-            group = lane.groups[kind]
-            times = f"p95 {time_cell(group.latency_ps.get('p95'))}, goodput {lane.goodput_per_s(kind):.2f}/s"
-            yield f"{name} is the same at all points: {_in_time(group).plain.strip()}, {times}"
+def _constants(results: SweepResults, kind: str, lanes: Sequence[str]) -> Iterator[str]:
+    for name in lanes:
+        lane = results.points[0].lanes[name]
+        group = lane.groups[kind]
+        times = f"p95 {time_cell(group.latency_ps.get('p95'))}, goodput {lane.goodput_per_s(kind):.2f}/s"
+        yield f"{name} is the same at all points: {_in_time(group).plain.strip()}, {times}"
 
 
-def _influences(results: SweepResults, kind: str) -> Grid:
-    """A row per axis: how its value and the share in time go together on each pipeline."""
-    lanes = [lane for lane in results.lanes if not _is_constant(results, lane, kind)]
+def _influences(results: SweepResults, kind: str, lanes: Sequence[str]) -> Grid:
+    """A row per axis: how its value and the share in time go together on some pipelines."""
     grid = Grid(["rank correlation with the share in time", *lanes])
     found = [influence(results, lane, kind) for lane in lanes]
     for axis in results.manifest.axes:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from subsecond.tui.cli.common import JsonOption, QuietOption
-from subsecond.tui.cli.options import whole
+from subsecond.tui.cli.options import thread_count
 
 __all__ = ["sweep"]
 
@@ -24,7 +24,7 @@ def sweep(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(parser=whole("--threads"), metavar="N", help="Threads, or processes of --cluster local."),
+        typer.Option(parser=thread_count, metavar="N", help="Threads, or processes of --cluster local."),
     ] = None,
     cluster: Annotated[
         str | None,

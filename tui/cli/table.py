@@ -23,8 +23,7 @@ def show_run(run: Run, traces: list[str]) -> None:
     console = output_console()
     console.print(Text(_headline(run, traces)), style="bold")
     for grid in (_outcomes(run), _budgets(run), _stages(run)):
-        for table in grid.tables(console):
-            console.print(table)
+        grid.print(console)
     for text in _sentences(run):
         console.print(Padding(Text(text), (0, 0, 0, 1)))
     console.print(Text(f" digest {run.digest}", style="dim"))
