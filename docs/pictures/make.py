@@ -20,7 +20,7 @@ from subsecond.tui.picture import save_picture
 
 HERE = Path(__file__).parent
 SECONDS = 120
-PICTURES = {"race": (120, 40), "turn": (120, 40), "pipelines": (120, 36)}
+PICTURES = {"race": (120, 40), "turn": (120, 40), "pipelines": (120, 36), "economics": (120, 40)}
 
 
 def main() -> None:

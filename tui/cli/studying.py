@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +25,9 @@ from subsecond.tui.cli.options import names, number, whole
 from subsecond.tui.cli.pricing import price
 from subsecond.tui.cli.sweeping import sweep
 
+if TYPE_CHECKING:
+    from subsecond.agents.study.points import Base
+
 __all__ = ["add_commands"]
 
 _Budget = Annotated[
@@ -43,6 +47,16 @@ def add_commands(app: typer.Typer) -> None:
     app.command(short_help="Run many points of a scenario, on threads or on a cluster.")(sweep)
     app.command(short_help="Which change lets a pipeline keep a budget: a tornado of all of them.")(gap)
     app.command("map", short_help="Where the answer flips, over contexts and sessions at once.")(flip_map)
+
+
+def _base(
+    scenario: str, settings: Sequence[str] | None, pipelines: str | None, model: str | None, seed: int | None
+) -> Base:
+    """The scenario that is meant, with what was asked of it."""
+    from subsecond.agents.study.points import load_base
+
+    chosen = None if pipelines is None else names(pipelines)
+    return load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed)
 
 
 def capacity(
@@ -87,12 +101,10 @@ def capacity(
     Every number is run several times with other sessions, the same for every pipeline.
     """
     from subsecond.agents.study.capacity import Question
-    from subsecond.agents.study.points import load_base
     from subsecond.tui.cli.capacity import capacity_command
 
-    chosen = None if pipelines is None else names(pipelines)
     capacity_command(
-        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        base=_base(scenario, settings, pipelines, model, seed),
         question=Question(
             kind=agents,
             budget=budget,
@@ -141,12 +153,10 @@ def gap(
     Says which is the smallest change with which a pipeline keeps a budget, or that none does and what is missing.
     """
     from subsecond.agents.study.gap import GapQuestion
-    from subsecond.agents.study.points import load_base
     from subsecond.tui.cli.gap import gap_command
 
-    chosen = None if pipelines is None else names(pipelines)
     gap_command(
-        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        base=_base(scenario, settings, pipelines, model, seed),
         question=GapQuestion(kind=agents, budget=budget, percentile=percentile, replicas=replicas, steps=steps),
         changes=changes,
         threads=threads,
@@ -182,14 +192,12 @@ def flip_map(
 ) -> None:
     """Draw who keeps a budget, of two pipelines, over the length of contexts and the number of sessions at once."""
     from subsecond.agents.study.map import DEFAULT_CONTEXTS, DEFAULT_SESSIONS, MapQuestion
-    from subsecond.agents.study.points import load_base
     from subsecond.tui.cli.map import map_command
 
-    chosen = None if pipelines is None else names(pipelines)
     rows = DEFAULT_CONTEXTS if contexts is None else tuple(map(number("--contexts"), contexts.split(",")))
     columns = DEFAULT_SESSIONS if sessions is None else tuple(map(whole("--sessions"), sessions.split(",")))
     map_command(
-        base=load_base(scenario, settings=settings or [], pipelines=chosen, model=model, seed=seed),
+        base=_base(scenario, settings, pipelines, model, seed),
         question=MapQuestion(
             kind=agents,
             budget=budget,
